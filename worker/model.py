@@ -1,0 +1,194 @@
+"""The nouns: plain, frozen data that every room may import, and the facts about Post IDs they rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NewType, Protocol, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+PostId = NewType("PostId", int)
+"""The 64-bit ID of a Post. An ``int`` inside, a string in every JSON."""
+
+Timestamp = NewType("Timestamp", float)
+"""A moment, in seconds since 1970-01-01 UTC."""
+
+Seconds = NewType("Seconds", float)
+"""A length of time in seconds."""
+
+Campaign = NewType("Campaign", str)
+"""A normalised campaign name: what Posts compete under."""
+
+MetricName = NewType("MetricName", str)
+"""A metric of the API (``retweets``) or one derived from it (``retweets_per_hour``)."""
+
+ALL: Final = Campaign("all")
+"""The campaign that every Post is in."""
+
+MAX_POST_ID: Final = 2**63 - 1
+
+PUBLIC_METRICS: Final = tuple(
+    MetricName(name) for name in ("favorites", "retweets", "replies", "quote_tweets", "video_views")
+)
+"""The totals that the Engagement API gives of any public Post, for a bearer token."""
+
+PER_HOUR: Final = "_per_hour"
+"""What a derived metric's name ends in: growth per hour over the growth window."""
+
+NOT_AVAILABLE: Final = np.iinfo(np.int64).min
+"""Stands in an array of counts where the API gave none. Never 0: 0 is a count."""
+
+_SNOWFLAKE_EPOCH_MS: Final = 1288834974657
+_FIRST_SNOWFLAKE: Final = 29_700_000_000
+
+IntArray: TypeAlias = "NDArray[np.int64]"
+FloatArray: TypeAlias = "NDArray[np.float64]"
+
+
+def created_at(post_id: PostId) -> Timestamp | None:
+    """When the Post was created, read from its ID; ``None`` for IDs from before snowflakes (November 2010).
+
+    Source: X's documentation of Post IDs; ``created_ms = (id >> 22) + 1288834974657``.
+    """
+    if post_id < _FIRST_SNOWFLAKE:
+        return None
+    return Timestamp(((post_id >> 22) + _SNOWFLAKE_EPOCH_MS) / 1000)
+
+
+def creation_times(post_ids: IntArray) -> FloatArray:
+    """``created_at`` of many Posts at once; ``nan`` where an ID holds no time. Shape as ``post_ids``."""
+    times = ((post_ids >> 22) + _SNOWFLAKE_EPOCH_MS) / 1000.0
+    times[post_ids < _FIRST_SNOWFLAKE] = np.nan
+    return times
+
+
+def first_post_id(at: Timestamp) -> PostId:
+    """The smallest ID that a Post created at this moment can have. Inverse of ``created_at``."""
+    return PostId((round(at * 1000) - _SNOWFLAKE_EPOCH_MS) << 22)
+
+
+def is_per_hour(metric: MetricName) -> bool:
+    """Whether the metric is a growth per hour rather than a count."""
+    return metric.endswith(PER_HOUR)
+
+
+def base_metric(metric: MetricName) -> MetricName:
+    """The API's metric that this one is read from: ``retweets`` of ``retweets_per_hour``."""
+    return MetricName(metric.removesuffix(PER_HOUR))
+
+
+class Clock(Protocol):
+    """Where time comes from. Injected, so that tests and simulations can own it."""
+
+    def now(self) -> Timestamp:
+        """The time of day."""
+
+    def monotonic(self) -> Seconds:
+        """A time that never goes back, for measuring and waiting. Its zero means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a record stood."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A Post ID read from the input, with what came along.
+
+    ``campaigns`` are normalised, sorted and without duplicates, and do not name ``all``.
+    ``author`` is a handle without the at sign; ``author`` and ``text`` are ``None`` when not known.
+    """
+
+    post_id: PostId
+    campaigns: tuple[Campaign, ...]
+    seen_at: Timestamp
+    author: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Stop tracking this Post and erase what is known of it."""
+
+    post_id: PostId
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A record that is none of ours, by its nature: a keep-alive, or a retweet where settings skip them."""
+
+    reason: Literal["keep_alive", "retweet", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that cannot be read: a dead letter. ``reason``: a short stable name; ``detail``: a sentence"""
+
+    reason: str
+    detail: str
+
+
+Reading: TypeAlias = Sighting | Tombstone | Skip | Unreadable
+"""What a record of an input topic turned out to be. Every record is exactly one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one answer said about some Posts at one time.
+
+    ``values`` has the shape (Posts, metrics) in the order of ``post_ids`` and of the metrics asked for, with
+    ``NOT_AVAILABLE`` where the API gave no count. ``measured_at`` is the answer's ``Date``.
+    """
+
+    measured_at: Timestamp
+    post_ids: IntArray
+    values: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place on a leaderboard. ``change``: places gained (+) since an hour ago, ``None`` when new."""
+
+    rank: int
+    post_id: PostId
+    value: float
+    measured_at: Timestamp
+    change: int | None
+    author: str | None
+    text: str | None
+
+    @property
+    def url(self) -> str:
+        """A link that needs no author's name."""
+        return post_url(self.post_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """A merged Board as it is published: ranked from 1, value descending, then the older Post first."""
+
+    campaign: Campaign
+    metric: MetricName
+    as_of: Timestamp
+    tracked_posts: int
+    entries: Sequence[Entry]
+
+    @property
+    def key(self) -> tuple[Campaign, MetricName]:
+        """What names a leaderboard."""
+        return self.campaign, self.metric
+
+
+def post_url(post_id: PostId) -> str:
+    """A link to the Post that needs no author's name."""
+    return f"https://twitter.com/lookup/status/{post_id}"

@@ -1,0 +1,100 @@
+"""Faults that no single setting has: where two of them do not go together."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from worker.model import PUBLIC_METRICS, MetricName, base_metric
+from worker.settings.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from worker.settings.sections import Boards, Engagement, Kafka, KafkaSecurity, Settings
+
+_SERVER = re.compile(r"^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$")
+HEARTBEATS_A_SESSION = 3
+
+
+def disagreements(settings: Settings) -> Iterator[Fault]:
+    """Every fault between settings that are each right alone."""
+    yield from _kafka(settings.kafka)
+    yield from _security(settings.kafka.security)
+    yield from _engagement(settings.engagement)
+    yield from _boards(settings.boards)
+    if settings.intake.id_path is not None and not all(settings.intake.id_path.split(".")):
+        right = "names joined by dots, such as payload.post.id"
+        yield Fault("intake.id_path", repr(settings.intake.id_path), right)
+
+
+def _kafka(kafka: Kafka) -> Iterator[Fault]:
+    if bool(kafka.topic) == (kafka.topic_pattern is not None):
+        right = "give the input topics here, or a regular expression in kafka.topic_pattern, and not both"
+        yield Fault("kafka.topic", repr(kafka.topic), right)
+    for topic in kafka.topic:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic):
+            yield Fault("kafka.topic", repr(topic), "a topic's name has letters, digits, dots, _ and - only")
+        elif topic.startswith(f"{kafka.group}."):
+            right = (
+                f"begins with the group's name and would be read as input; topics {kafka.group}.… are ours"
+            )
+            yield Fault("kafka.topic", repr(topic), right)
+    if kafka.topic_pattern is not None:
+        try:
+            re.compile(kafka.topic_pattern)
+        except re.error as error:
+            yield Fault(
+                "kafka.topic_pattern", repr(kafka.topic_pattern), f"not a regular expression: {error}"
+            )
+    for server in kafka.bootstrap_servers:
+        if not _SERVER.match(server):
+            yield Fault("kafka.bootstrap_servers", repr(server), "a broker is written host:port")
+    if kafka.heartbeat_interval * HEARTBEATS_A_SESSION > kafka.session_timeout:
+        right = f"at most a third of kafka.session_timeout, which is {kafka.session_timeout:g} s"
+        yield Fault("kafka.heartbeat_interval", f"{kafka.heartbeat_interval:g} s", right)
+
+
+def _security(security: KafkaSecurity) -> Iterator[Fault]:
+    sasl = security.security_protocol.startswith("SASL")
+    where = "kafka.security."
+    if sasl and security.sasl_mechanism is None:
+        right = "with SASL, one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI"
+        yield Fault(where + "sasl_mechanism", "not set", right)
+    if security.sasl_mechanism is not None and not sasl:
+        right = "a sasl_mechanism needs SASL_PLAINTEXT or SASL_SSL"
+        yield Fault(where + "security_protocol", repr(security.security_protocol), right)
+    needed: tuple[str, ...] = ()
+    if security.sasl_mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
+        needed = ("sasl_plain_username", "sasl_plain_password")
+    elif security.sasl_mechanism == "OAUTHBEARER":
+        needed = ("oauth_token_url", "oauth_client_id", "oauth_client_secret")
+    for name in needed:
+        if getattr(security, name) is None:
+            yield Fault(where + name, "not set", f"{security.sasl_mechanism} needs it")
+    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile"):
+        path: Path | None = getattr(security, name)
+        if path is not None and not path.is_file():
+            yield Fault(where + name, repr(str(path)), "no such file")
+
+
+def _engagement(engagement: Engagement) -> Iterator[Fault]:
+    pair = (engagement.consumer_key, engagement.consumer_secret)
+    if engagement.bearer_token is None and None in pair:
+        right = "give a bearer token, or both consumer_key and consumer_secret, by environment or file"
+        yield Fault("engagement.bearer_token", "not set", right)
+    if engagement.retry_wait > engagement.retry_wait_max:
+        right = f"at most engagement.retry_wait_max, which is {engagement.retry_wait_max:g} s"
+        yield Fault("engagement.retry_wait", f"{engagement.retry_wait:g} s", right)
+
+
+def _boards(boards: Boards) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for metric in boards.metrics:
+        if base_metric(MetricName(metric)) not in PUBLIC_METRICS:
+            right = f"one of {', '.join(PUBLIC_METRICS)}, each also with _per_hour"
+            yield Fault("boards.metrics", repr(metric), right)
+        if metric in seen:
+            yield Fault("boards.metrics", repr(metric), "named twice")
+        seen.add(metric)

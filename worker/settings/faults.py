@@ -1,0 +1,31 @@
+"""What is wrong with settings, said so that it can be mended without a second look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong: the setting's name, its value as given (masked where secret), and what is right."""
+
+    name: str
+    value: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value}: {self.right}" if self.value else f"{self.name}: {self.right}"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. ``faults`` has every fault found, not just the first."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        lines = "\n".join(f"  {fault}" for fault in self.faults)
+        super().__init__(f"{count} fault{'s' if count != 1 else ''} in the settings:\n{lines}")

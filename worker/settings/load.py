@@ -1,0 +1,190 @@
+"""From file and environment to ``Settings``, or to all faults at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import EnvSettingsSource
+from pydantic_settings import SettingsError as EnvironmentFault
+
+from worker.settings.agreement import disagreements
+from worker.settings.faults import Fault, SettingsError
+from worker.settings.sections import ENV_NESTING, ENV_PREFIX, Settings
+from worker.settings.walk import fields, is_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic_core import ErrorDetails
+
+MASK = "********"
+_FILE_SUFFIX = "_file"
+
+
+def load(path: Path | None) -> Settings:
+    """The settings of a TOML file (``None``: defaults) with the environment laid over them.
+
+    Raises:
+        SettingsError: with every fault found.
+    """
+    faults: list[Fault] = []
+    values = _read_toml(path, faults) if path else {}
+    _refuse_secrets(values, faults)
+    _lay_over(values, _read_environment(faults))
+    _read_secret_files(values, faults)
+    settings = _validate(values, faults)
+    if faults or settings is None:
+        raise SettingsError(faults)
+    return settings
+
+
+def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        faults.append(Fault(str(path), "", f"cannot be read as TOML: {error}"))
+        return {}
+
+
+def _refuse_secrets(values: dict[str, Any], faults: list[Fault]) -> None:
+    """A secret in the file is taken out and told: files of settings end up in repositories."""
+    for name, field in fields(Settings):
+        if not is_secret(field):
+            continue
+        section = _section(values, name[:-1])
+        if section is not None and name[-1] in section:
+            del section[name[-1]]
+            variable = _variable(name)
+            right = (
+                f"is a secret; give it as {variable} or name its file in {variable}_FILE or {name[-1]}_file"
+            )
+            faults.append(Fault(".".join(name), MASK, right))
+
+
+def _read_environment(faults: list[Fault]) -> dict[str, Any]:
+    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    for variable in sorted(os.environ):
+        if variable.startswith(ENV_PREFIX) and variable.split(ENV_NESTING)[0] not in known:
+            faults.append(Fault(variable, "", "no setting has this name" + _nearest(variable)))
+    try:
+        return EnvSettingsSource(Settings)()
+    except EnvironmentFault as error:
+        right = "cannot be read; a section is set by its parts, such as TOPTWEETS_KAFKA__TOPIC"
+        faults.append(Fault("environment", "", f"{error}; {right}"))
+        return {}
+
+
+def _nearest(variable: str) -> str:
+    names = [_variable(name) for name, _ in fields(Settings)]
+    close = difflib.get_close_matches(variable, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _read_secret_files(values: dict[str, Any], faults: list[Fault]) -> None:
+    """Each ``<secret>_file`` gives the secret, unless the environment gave it outright."""
+    for name, field in fields(Settings):
+        if not is_secret(field):
+            continue
+        section = _section(values, name[:-1])
+        if section is None or name[-1] + _FILE_SUFFIX not in section:
+            continue
+        path = str(section.pop(name[-1] + _FILE_SUFFIX))
+        if name[-1] in section:
+            continue
+        try:
+            section[name[-1]] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not text"
+            right = f"cannot be read ({reason}); name a file that holds the secret alone"
+            faults.append(Fault(".".join(name) + _FILE_SUFFIX, path, right))
+
+
+def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = value
+
+
+def _validate(values: dict[str, Any], faults: list[Fault]) -> Settings | None:
+    """Validate; take what is wrong out and validate the rest, so that disagreements are found too."""
+    wrong = {fault.name for fault in faults}
+    for _ in range(2):
+        try:
+            settings = Settings.model_validate(values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                fault = _fault(detail)
+                wrong.add(fault.name)
+                faults.append(fault)
+                _take_out(values, detail["loc"])
+        else:
+            faults.extend(fault for fault in disagreements(settings) if fault.name not in wrong)
+            return settings
+    return None
+
+
+def _fault(detail: ErrorDetails) -> Fault:
+    loc = tuple(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        known = [".".join(name) for name, _ in fields(Settings)]
+        close = difflib.get_close_matches(".".join(loc), known, n=1)
+        # The value is not shown: it may be a secret under a misspelt name.
+        return Fault(
+            ".".join(loc), "", "no setting has this name" + (f"; did you mean {close[0]}?" if close else "")
+        )
+    field = dict(fields(Settings)).get(loc)
+    name = ".".join(loc)
+    if field is None:
+        return Fault(name, repr(detail["input"]), detail["msg"])
+    value = MASK if is_secret(field) else repr(detail["input"])
+    message = detail["msg"].removeprefix("Value error, ")
+    return Fault(name, value, f"{message} ({field.description})")
+
+
+def _take_out(values: dict[str, Any], loc: Sequence[int | str]) -> None:
+    """Remove the innermost table entry on the way to a fault."""
+    for path in _prefixes(loc):
+        section = _section(values, path[:-1])
+        if section is not None and path[-1] in section and not isinstance(section[path[-1]], dict):
+            del section[path[-1]]
+            return
+    section = _section(values, [str(part) for part in loc[:-1]])
+    if section is not None:
+        section.pop(str(loc[-1]), None)
+
+
+def _prefixes(loc: Sequence[int | str]) -> Iterator[list[str]]:
+    for length in range(1, len(loc) + 1):
+        yield [str(part) for part in loc[:length]]
+
+
+def _section(values: dict[str, Any], path: Sequence[str]) -> dict[str, Any] | None:
+    section: Any = values
+    for part in path:
+        section = section.get(part) if isinstance(section, dict) else None
+    return section if isinstance(section, dict) else None
+
+
+def _variable(name: Sequence[str]) -> str:
+    return ENV_PREFIX + ENV_NESTING.join(name).upper()
+
+
+def masked(settings: BaseModel) -> dict[str, Any]:
+    """The settings as plain values, with every secret that is set masked."""
+    plain: dict[str, Any] = {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            plain[name] = masked(value)
+        elif is_secret(field):
+            plain[name] = MASK if value is not None else None
+        else:
+            plain[name] = settings.model_dump(mode="json", include={name})[name]
+    return plain

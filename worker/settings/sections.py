@@ -1,0 +1,275 @@
+"""Every setting: its name, unit, default and bounds. ``config/worker.toml`` is written from this file."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations at run time
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from worker.model import PUBLIC_METRICS
+from worker.settings.types import (
+    Duration,
+    Pairs,
+    Words,
+)
+
+ENV_PREFIX: Final = "TOPTWEETS_"
+ENV_NESTING: Final = "__"
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of the settings file. A name it does not know is a fault, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+
+class KafkaSecurity(Section):
+    """How to reach brokers that ask for TLS or a login; names and meanings are kafka-python's."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="protocol spoken with the brokers"
+    )
+    ssl_cafile: Path | None = Field(
+        None, description="file of the authorities that sign the brokers' certificates"
+    )
+    ssl_certfile: Path | None = Field(
+        None, description="file of the client's certificate, where brokers ask for one"
+    )
+    ssl_keyfile: Path | None = Field(None, description="file of the client's private key")
+    ssl_password: SecretStr | None = Field(None, description="password of the client's private key")
+    ssl_crlfile: Path | None = Field(None, description="file of revoked certificates")
+    ssl_ciphers: str | None = Field(None, description="ciphers allowed, in OpenSSL's notation")
+    ssl_check_hostname: bool = Field(True, description="check that the certificate names the broker")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"] | None = (
+        Field(None, description="login mechanism, with a SASL protocol")
+    )
+    sasl_plain_username: str | None = Field(None, description="user name, for PLAIN and SCRAM")
+    sasl_plain_password: SecretStr | None = Field(None, description="password, for PLAIN and SCRAM")
+    sasl_kerberos_name: str | None = Field(None, description="Kerberos principal, for GSSAPI")
+    sasl_kerberos_service_name: str = Field("kafka", description="Kerberos service, for GSSAPI")
+    sasl_kerberos_domain_name: str | None = Field(None, description="Kerberos domain, for GSSAPI")
+    oauth_token_url: str | None = Field(None, description="where tokens are fetched, for OAUTHBEARER")
+    oauth_client_id: str | None = Field(None, description="client ID, for OAUTHBEARER")
+    oauth_client_secret: SecretStr | None = Field(None, description="client secret, for OAUTHBEARER")
+    oauth_scope: str | None = Field(None, description="scope asked for, for OAUTHBEARER")
+
+
+class Kafka(Section):
+    """The brokers, the input topics and the names of our own."""
+
+    bootstrap_servers: Words = Field(["127.0.0.1:9092"], min_length=1, description="brokers, host:port")
+    topic: Words = Field([], description="input topics; or give topic_pattern")
+    topic_pattern: str | None = Field(
+        None, description="regular expression of input topics, instead of topic"
+    )
+    group: str = Field(
+        "top-tweets",
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="consumer group; our own topics begin with it",
+    )
+    start: Literal["earliest", "latest"] = Field(
+        "earliest", description="where a group that never committed begins in the input topics"
+    )
+    sightings_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
+        12, description="partitions of <group>.sightings: the most workers that can share the work"
+    )
+    replication_factor: Annotated[int, Field(ge=-1, le=32767)] = Field(
+        -1, description="copies of our own topics; -1 is the brokers' default"
+    )
+    session_timeout: Duration = Field(
+        45.0, ge=1, description="silence after which the group gives a worker's partitions away"
+    )
+    heartbeat_interval: Duration = Field(
+        3.0, gt=0, description="time between heartbeats, at most a third of it"
+    )
+    request_timeout: Duration = Field(30.0, ge=1, description="the longest wait for a broker's answer")
+    poll_records: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        500, description="records a poll gives at most"
+    )
+    partition_fetch_bytes: Annotated[int, Field(ge=1024)] = Field(
+        1_048_576, description="bytes fetched of one partition at once; lower is fairer between partitions"
+    )
+    in_flight_forwards: Annotated[int, Field(ge=100)] = Field(
+        20_000, description="records sent and not acknowledged, at which the input is paused"
+    )
+    security: KafkaSecurity = Field(default_factory=KafkaSecurity, description="TLS and login")
+
+
+CampaignSource = Literal["rule_tags", "hashtags", "field", "header", "topic"]
+
+
+class Intake(Section):
+    """How records become Sightings."""
+
+    campaigns_from: Annotated[list[CampaignSource], *Words.__metadata__] = Field(
+        ["rule_tags", "field", "header"],
+        description="where campaigns come from: rule_tags, hashtags, field, header, topic",
+    )
+    tag_campaigns: Pairs = Field({}, description="campaign of a rule tag; when empty, each tag is its own")
+    hashtag_campaigns: Pairs = Field(
+        {}, description="campaign of a hashtag; when empty, each hashtag is its own"
+    )
+    topic_campaigns: Pairs = Field({}, description="campaign of a topic; when empty, each topic is its own")
+    retweets: Literal["original", "as_is", "skip"] = Field(
+        "original", description="what a retweet counts for: the original Post, itself, or nothing"
+    )
+    id_path: str | None = Field(
+        None, description="place of the Post ID in other JSON shapes, such as payload.post.id"
+    )
+    max_record_bytes: Count = Field(10_000_000, description="a longer record is a dead letter (bytes)")
+    keep_author: bool = Field(True, description="keep the author's handle for the leaderboards")
+    keep_text: bool = Field(True, description="keep the Post's text for the leaderboards")
+    text_length: Count = Field(280, description="characters of text kept")
+    recent_posts: Annotated[int, Field(ge=0)] = Field(
+        200_000,
+        description="Posts remembered as forwarded lately, so that a hot Post is forwarded once; 0: none",
+    )
+    recent_window: Duration = Field(3600.0, description="the longest time a forwarded Post is remembered")
+
+
+class Watchlist(Section):
+    """The Posts being tracked."""
+
+    tracking_window: Duration = Field(
+        172_800.0, ge=60, description="how long a Post is tracked, from its creation"
+    )
+    max_posts: Count = Field(1_000_000, description="Posts tracked at most")
+    max_campaigns: Count = Field(200, description="campaigns at most; further ones fold into all")
+    recheck_unavailable: Duration = Field(
+        21_600.0, ge=60, description="time between looks at a Post that was deleted or protected"
+    )
+    queue_posts: Count = Field(
+        20_000, description="sightings waiting for the Watchlist, at which reading pauses"
+    )
+
+
+class Planner(Section):
+    """Which Posts the next request asks for."""
+
+    linger: Duration = Field(2.0, description="the longest wait of a due Post for a request to fill up")
+    min_interval: Duration = Field(15.0, gt=0, description="least time between two measurements of one Post")
+    interval_growth: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.02, description="a Post is due again after this share of its age (and at least min_interval)"
+    )
+    half_growth: Duration = Field(4800.0, gt=0, description="age at which half of a Post's growth is over")
+
+
+class Engagement(Section):
+    """X's Engagement API and the contract for it."""
+
+    url: str = Field(
+        "https://data-api.twitter.com", pattern=r"^https?://[^\s]+$", description="base URL of the API"
+    )
+    token_url: str = Field(
+        "https://api.twitter.com/oauth2/token",
+        pattern=r"^https?://[^\s]+$",
+        description="where a bearer token is fetched with the consumer key and secret",
+    )
+    bearer_token: SecretStr | None = Field(
+        None, description="bearer token; or give consumer_key and consumer_secret"
+    )
+    consumer_key: SecretStr | None = Field(None, description="the app's consumer key")
+    consumer_secret: SecretStr | None = Field(None, description="the app's consumer secret")
+    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        60, description="the contract: requests in any rolling minute"
+    )
+    in_flight: Annotated[int, Field(ge=1, le=256)] = Field(4, description="requests under way at once")
+    timeout: Duration = Field(20.0, gt=0, description="the longest wait for one answer")
+    attempts: Annotated[int, Field(ge=1, le=20)] = Field(
+        5, description="tries of one request before its Posts go back to the planner"
+    )
+    retry_wait: Duration = Field(0.5, gt=0, description="first wait before a try again; doubles, with jitter")
+    retry_wait_max: Duration = Field(30.0, gt=0, description="longest wait before a try again")
+    circuit_retry: Duration = Field(
+        300.0, ge=1, description="after a refused token: time until the API is tried again"
+    )
+
+
+class Boards(Section):
+    """The leaderboards kept of every campaign."""
+
+    metrics: Words = Field(
+        [*PUBLIC_METRICS, "favorites_per_hour", "retweets_per_hour"],
+        min_length=1,
+        description="favorites, retweets, replies, quote_tweets, video_views; each also with _per_hour",
+    )
+    top: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="places of a leaderboard")
+    reserve: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        50, description="places kept below them, so that falls need no search"
+    )
+    growth_window: Duration = Field(3600.0, ge=1, description="time over which growth per hour is measured")
+
+
+class Http(Section):
+    """The API, the live page, the metrics and the health checks."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="port to listen on; 0: a free one")
+    max_streams: Count = Field(200, description="live pages connected at once")
+
+
+class Publish(Section):
+    """Where leaderboards go."""
+
+    interval: Duration = Field(1.0, gt=0, description="least time between two publications of a leaderboard")
+    kafka: bool = Field(True, description="publish on the topic <group>.leaderboards")
+    prometheus_ranks: Annotated[int, Field(ge=0, le=100)] = Field(
+        10, description="ranks of each leaderboard exported to Prometheus"
+    )
+    prometheus_series: Annotated[int, Field(ge=0)] = Field(
+        5_000, description="board series exported at most; what is left out is counted"
+    )
+    http: Http = Field(default_factory=Http, description="the HTTP server")
+
+
+class Run(Section):
+    """The process."""
+
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: console on a terminal, else json"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+    stop_timeout: Duration = Field(
+        8.0, gt=0, description="the longest wait for requests in flight when stopping"
+    )
+    stalled_after: Duration = Field(
+        60.0, ge=1, description="a loop without progress for so long fails /healthz"
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of a worker."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_NESTING,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        nested_model_default_partial_update=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: ``load`` reads the environment itself, to tell its faults with the rest."""
+        return (init_settings,)
+
+    kafka: Kafka = Field(default_factory=Kafka, description="the brokers and topics")
+    intake: Intake = Field(default_factory=Intake, description="reading records")
+    watchlist: Watchlist = Field(default_factory=Watchlist, description="the Posts tracked")
+    planner: Planner = Field(default_factory=Planner, description="what to ask next")
+    engagement: Engagement = Field(default_factory=Engagement, description="the API and the contract")
+    boards: Boards = Field(default_factory=Boards, description="the leaderboards kept")
+    publish: Publish = Field(default_factory=Publish, description="where leaderboards go")
+    run: Run = Field(default_factory=Run, description="the process")

@@ -1,0 +1,189 @@
+"""Every Prometheus metric of the worker: its name, type and meaning, in one place.
+
+Ages are exported as timestamps, so that a dashboard computes them as of its own query. No label is unbounded: no
+Post ID, no error text. Board scores are exported by a collector (``publish/prometheus.py``) from one
+immutable snapshot a scrape, so that no stale series stays; their names are declared here too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
+
+BOARD_SCORE: Final = "toptweets_board_score"
+BOARD_SCORE_HELP: Final = "Value of the Post at a rank of a leaderboard"
+BOARD_SCORE_LABELS: Final = ("campaign", "metric", "rank")
+BOARD_OLDEST: Final = "toptweets_board_oldest_measurement_timestamp_seconds"
+BOARD_OLDEST_HELP: Final = "Time of the oldest measurement shown on a leaderboard"
+BOARD_TRACKED: Final = "toptweets_board_tracked_posts"
+BOARD_TRACKED_HELP: Final = "Posts tracked that compete for a leaderboard"
+BOARD_LEFT_OUT: Final = "toptweets_board_series_left_out"
+BOARD_LEFT_OUT_HELP: Final = "Board series not exported because of publish.prometheus_series"
+
+_LATENCY_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+_WAIT_BUCKETS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_SEAT_BUCKETS: Final = (1, 5, 10, 25, 50, 100, 150, 200, 225, 250)
+
+
+class Telemetry:
+    """The worker's metrics, on one registry. A test gives its own registry; the process has one."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
+
+        # Intake
+        self.records = Counter(
+            "toptweets_records",
+            "Records read from the input topics, by what they turned out to be",
+            ["topic", "outcome"],  # sighting, repeated, tombstone, skipped, dead_letter
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "toptweets_dead_letters",
+            "Records sent to the dead-letter topic, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "toptweets_lag_records",
+            "Records that wait in a partition behind the last one read",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.forwards_in_flight = Gauge(
+            "toptweets_forwards_in_flight",
+            "Sightings and dead letters sent to Kafka and not yet acknowledged",
+            registry=registry,
+        )
+        self.forward_errors = Counter(
+            "toptweets_forward_errors",
+            "Sends of sightings that failed and were sent again",
+            registry=registry,
+        )
+        self.recent_posts = Gauge(
+            "toptweets_recent_posts", "Posts remembered as forwarded lately", registry=registry
+        )
+        self.paused = Gauge(
+            "toptweets_consumer_paused",
+            "1 while a consumer is paused for want of room",
+            ["consumer"],
+            registry=registry,
+        )
+        self.kafka_up = Gauge(
+            "toptweets_kafka_up", "1 while brokers answer, 0 while they do not", ["client"], registry=registry
+        )
+        self.queue_posts = Gauge(
+            "toptweets_sightings_queue_posts", "Sightings read that wait for the Watchlist", registry=registry
+        )
+
+        # Watchlist
+        self.tracked = Gauge(
+            "toptweets_tracked_posts", "Posts in the Watchlist, by state", ["state"], registry=registry
+        )  # new, measured, unavailable
+        self.tracked_limit = Gauge(
+            "toptweets_tracked_posts_limit", "Posts the Watchlist takes at most", registry=registry
+        )
+        self.retired = Counter(
+            "toptweets_posts_retired",
+            "Posts that left the Watchlist, by reason",
+            ["reason"],
+            registry=registry,
+        )  # age, evicted, tombstone, revoked
+        self.campaigns = Gauge("toptweets_campaigns", "Campaigns known", registry=registry)
+        self.campaigns_folded = Counter(
+            "toptweets_campaigns_folded",
+            "Sightings whose campaign was beyond watchlist.max_campaigns and counts for all only",
+            registry=registry,
+        )
+
+        # Planner
+        self.plan_seconds = Histogram(
+            "toptweets_plan_seconds",
+            "Time to plan one request",
+            buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1),
+            registry=registry,
+        )
+        self.due = Gauge("toptweets_due_posts", "Posts due when the planner last looked", registry=registry)
+
+        # Engagement
+        self.requests = Counter(
+            "toptweets_requests",
+            "Requests to the Engagement API, by status (a number, or timeout, connection, unreadable)",
+            ["endpoint", "status"],
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "toptweets_request_seconds",
+            "Time from sending a request to its whole answer",
+            ["endpoint"],
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.request_ids = Histogram(
+            "toptweets_request_ids",
+            "Post IDs in a request",
+            ["endpoint"],
+            buckets=_SEAT_BUCKETS,
+            registry=registry,
+        )
+        self.ids_asked = Counter("toptweets_ids_asked", "Post IDs asked for", registry=registry)
+        self.ids_answered = Counter(
+            "toptweets_ids_answered",
+            "Post IDs asked for, by what became of them: the sum is the IDs asked less those in flight",
+            ["outcome"],  # measured, unavailable, refused, asked_again
+            registry=registry,
+        )
+        self.ids_in_flight = Gauge(
+            "toptweets_ids_in_flight", "Post IDs asked for and not answered", registry=registry
+        )
+        self.quota_limit = Gauge(
+            "toptweets_quota_requests_per_minute", "Requests allowed in a rolling minute", registry=registry
+        )
+        self.quota_used = Gauge(
+            "toptweets_quota_used_requests", "Requests counted in the last rolling minute", registry=registry
+        )
+        self.quota_wait_seconds = Histogram(
+            "toptweets_quota_wait_seconds",
+            "Time a request waited for the quota",
+            buckets=_WAIT_BUCKETS,
+            registry=registry,
+        )
+        self.circuit_open = Gauge(
+            "toptweets_api_circuit_open",
+            "1 while the API refuses the token and is not asked",
+            registry=registry,
+        )
+
+        # Publish
+        self.publications = Counter(
+            "toptweets_leaderboards_published",
+            "Leaderboards published, by destination",
+            ["destination"],
+            registry=registry,
+        )
+        self.publish_errors = Counter(
+            "toptweets_publish_errors",
+            "Publications that failed, by destination",
+            ["destination"],
+            registry=registry,
+        )
+        self.published_at = Gauge(
+            "toptweets_last_publication_timestamp_seconds",
+            "Time of the last publication, by destination",
+            ["destination"],
+            registry=registry,
+        )
+        self.refills = Counter(
+            "toptweets_board_refills", "Boards filled again from the Watchlist after falls", registry=registry
+        )
+        self.streams = Gauge("toptweets_streams", "Live pages connected", registry=registry)
+
+        # Process
+        self.loop_progressed = Gauge(
+            "toptweets_loop_progress_timestamp_seconds",
+            "Time a loop last made progress",
+            ["loop"],
+            registry=registry,
+        )
+        self.build = Info("toptweets_build", "The worker's version", registry=registry)
