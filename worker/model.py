@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, NewType, Protocol, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -127,12 +127,12 @@ class Tombstone:
 class Skip:
     """A record that is none of ours, by its nature: a keep-alive, or a retweet where settings skip them."""
 
-    reason: Literal["keep_alive", "retweet", "system"]
+    reason: Literal["keep_alive", "retweet", "system", "compliance"]
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that cannot be read: a dead letter. ``reason``: a short stable name; ``detail``: a sentence"""
+    """A record that cannot be read. ``reason``: a short stable name; ``detail``: a sentence."""
 
     reason: str
     detail: str
@@ -187,6 +187,17 @@ class Leaderboard:
     def key(self) -> tuple[Campaign, MetricName]:
         """What names a leaderboard."""
         return self.campaign, self.metric
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """The bars of the merged leaderboards: the value at the last place shown, of those that are full."""
+
+    bars: Mapping[tuple[Campaign, MetricName], float]
+
+    def bar(self, campaign: Campaign, metric: MetricName) -> float:
+        """What a Post must pass to be shown; 0 where there are free places."""
+        return self.bars.get((campaign, metric), 0.0)
 
 
 def post_url(post_id: PostId) -> str:

@@ -1,0 +1,66 @@
+"""The planner's interface: what it is given, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from worker.model import FloatArray, IntArray, PostId, Standings, Timestamp
+
+
+class Columns(Protocol):
+    """What a planner may read of each tracked Post; arrays of equal length, a row a Post.
+
+    ``states``: 0 no Post, 1 never measured, 2 measured, 3 unavailable. Times are Unix seconds; ``created`` is
+    ``nan`` where an ID holds no time. ``values``: last value by board metric, ``nan`` where there is none.
+    """
+
+    post_ids: IntArray
+    states: NDArray[np.int8]
+    in_flight: NDArray[np.bool_]
+    created: FloatArray
+    seen: FloatArray
+    asked: FloatArray
+    measured: FloatArray
+    values: FloatArray
+    groups: NDArray[np.int32]
+
+
+class Posts(Protocol):
+    """The Watchlist as a planner sees it."""
+
+    @property
+    def columns(self) -> Columns:
+        """What is known, by row."""
+
+    def first_unmeasured(self, count: int) -> list[PostId]:
+        """The Posts that wait longest for their first request, not in flight."""
+
+    def waiting_since(self, post_id: PostId) -> Timestamp:
+        """Since when a Post has waited for its first request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The next request, or until when there is none.
+
+    ``post_ids`` is empty when no request should leave now; then ``wake_at`` is when to plan again, unless a
+    new Post comes first. ``due`` counts the Posts that were due.
+    """
+
+    post_ids: Sequence[PostId]
+    wake_at: Timestamp
+    due: int
+
+
+class Planner(Protocol):
+    """A policy. Deterministic: the same calls give the same plans."""
+
+    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:
+        """The Posts that the next request asks for: at most ``seats``, none in flight."""

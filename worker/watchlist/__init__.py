@@ -1,0 +1,7 @@
+"""The Posts being tracked, in columns: a million fit in a few hundred megabytes."""
+
+from worker.watchlist.columns import State
+from worker.watchlist.eviction import least_able
+from worker.watchlist.watchlist import Added, Change, Tracked, Watchlist, WatchlistLimits
+
+__all__ = ["Added", "Change", "State", "Tracked", "Watchlist", "WatchlistLimits", "least_able"]

@@ -1,0 +1,84 @@
+"""The columns of the Watchlist: one array a property, one row a Post, rows used again."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from worker.model import FloatArray, IntArray
+
+_FIRST_ROWS: Final = 1024
+_GROWTH: Final = 1.25
+
+
+class State(IntEnum):
+    """What is known of a Post."""
+
+    FREE = 0
+    """No Post: the row can be used."""
+    NEW = 1
+    """Never measured."""
+    MEASURED = 2
+    UNAVAILABLE = 3
+    """Deleted, protected or suspended when it was last asked for."""
+
+
+class Columns:
+    """Arrays of equal length. ``values`` and ``base``, ``kept`` have the shape (rows, metrics).
+
+    ``values`` holds each board metric's last value, ``nan`` where there is none: counts are exact in a float
+    up to 2^53. ``base`` and ``kept`` hold the counts that growth per hour is measured against, where such
+    boards are.
+    """
+
+    def __init__(self, metrics: int, grown_metrics: int) -> None:
+        rows = _FIRST_ROWS
+        self.post_ids: IntArray = np.zeros(rows, dtype=np.int64)
+        self.states: NDArray[np.int8] = np.zeros(rows, dtype=np.int8)
+        self.in_flight: NDArray[np.bool_] = np.zeros(rows, dtype=np.bool_)
+        self.partitions: NDArray[np.int16] = np.zeros(rows, dtype=np.int16)
+        self.groups: NDArray[np.int32] = np.zeros(rows, dtype=np.int32)
+        self.created: FloatArray = np.zeros(rows)
+        self.seen: FloatArray = np.zeros(rows)
+        self.asked: FloatArray = np.zeros(rows)
+        self.measured: FloatArray = np.zeros(rows)
+        self.values: FloatArray = np.zeros((rows, metrics))
+        self.base: FloatArray = np.zeros((rows, grown_metrics))
+        self.base_at: FloatArray = np.zeros(rows if grown_metrics else 0)
+        self.kept: FloatArray = np.zeros((rows, grown_metrics))
+        self.kept_at: FloatArray = np.zeros(rows if grown_metrics else 0)
+        self._free: list[int] = list(range(rows))[::-1]
+
+    def take(self, count: int) -> list[int]:
+        """Free rows to use, ``count`` of them."""
+        while len(self._free) < count:
+            self._grow()
+        rows = self._free[-count:]
+        del self._free[-count:]
+        return rows
+
+    def give_back(self, row: int) -> None:
+        """A row that holds no Post any more."""
+        self.states[row] = State.FREE
+        self.in_flight[row] = False
+        self._free.append(row)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all columns in bytes."""
+        return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
+
+    def _grow(self) -> None:
+        before = len(self.post_ids)
+        rows = int(before * _GROWTH)
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray) and len(array):
+                longer = np.zeros((rows, *array.shape[1:]), dtype=array.dtype)
+                longer[:before] = array
+                setattr(self, name, longer)
+        self._free.extend(range(rows - 1, before - 1, -1))
