@@ -1,0 +1,48 @@
+"""Whether the API is asked at all: not while it refuses everything we send."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from worker.model import Clock, Seconds
+    from worker.telemetry import Telemetry
+
+_log = structlog.get_logger(__name__)
+
+
+class Circuit:
+    """Open while the API refuses the token or the address; every ``retry`` seconds one request may try.
+
+    Says once, when it opens, what an operator should do, and once when it is closed again.
+    """
+
+    def __init__(self, retry: Seconds, clock: Clock, telemetry: Telemetry) -> None:
+        self._retry = retry
+        self._clock = clock
+        self._telemetry = telemetry
+        self._try_at = -math.inf
+        self.reason: str | None = None
+
+    def wait(self) -> Seconds:
+        """How long until a request may leave, in seconds; 0 when one may now."""
+        return max(0.0, self._try_at - self._clock.monotonic())  # type: ignore[return-value]
+
+    def open(self, reason: str) -> None:
+        """The API refuses everything, for this reason."""
+        self._try_at = self._clock.monotonic() + self._retry
+        if self.reason is None:
+            _log.error("api_refuses", reason=reason, try_again_in_s=self._retry)
+        self.reason = reason
+        self._telemetry.circuit_open.set(1)
+
+    def close(self) -> None:
+        """The API answered."""
+        if self.reason is not None:
+            _log.info("api_answers_again")
+            self.reason = None
+            self._try_at = -math.inf
+            self._telemetry.circuit_open.set(0)
