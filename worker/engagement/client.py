@@ -12,7 +12,7 @@ import structlog
 
 from worker.engagement.answers import GROUPING, UnauthorizedError, measured_at, read
 from worker.engagement.errors import EngagementError, RefusedError, StoppedError, TransientError
-from worker.model import NOT_AVAILABLE, Counts, PostId
+from worker.model import NOT_AVAILABLE, Counts, PostId, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from worker.engagement.circuit import Circuit
     from worker.engagement.quota import Permit, Quota
     from worker.engagement.transport import Reply, Transport
-    from worker.model import Clock, MetricName, Seconds, Timestamp
+    from worker.model import Clock, MetricName, Timestamp
     from worker.telemetry import Telemetry
 
 SEATS: Final = 250
@@ -276,7 +276,7 @@ class _Tally:
         return settled
 
 
-def _retry_after(reply: Reply) -> float | None:
+def _retry_after(reply: Reply) -> Seconds | None:
     """Seconds of a ``Retry-After`` header, where it gives a number."""
     text = reply.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() else None
+    return Seconds(float(text)) if text.isascii() and text.isdigit() else None
