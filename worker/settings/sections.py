@@ -99,15 +99,15 @@ class Kafka(Section):
     security: KafkaSecurity = Field(default_factory=KafkaSecurity, description="TLS and login")
 
 
-CampaignSource = Literal["rule_tags", "hashtags", "field", "header", "topic"]
+CampaignSource = Literal["rule_tags", "hashtags", "fields", "header", "topic"]
 
 
 class Intake(Section):
     """How records become Sightings."""
 
     campaigns_from: Annotated[list[CampaignSource], *Words.__metadata__] = Field(
-        ["rule_tags", "field", "header"],
-        description="where campaigns come from: rule_tags, hashtags, field, header, topic",
+        ["rule_tags", "fields", "header"],
+        description="where campaigns come from: rule_tags, hashtags, fields, header, topic",
     )
     tag_campaigns: Pairs = Field({}, description="campaign of a rule tag; when empty, each tag is its own")
     hashtag_campaigns: Pairs = Field(

@@ -1,0 +1,21 @@
+"""Input records to Sightings, and Sightings to their owner. Owns the consumers and their threads."""
+
+from worker.intake.forwarder import Forwarder
+from worker.intake.inbox import Assigned, Batch, Event, Inbox, Restored, Revoked
+from worker.intake.input_reader import InputReader
+from worker.intake.sightings_reader import SightingsReader
+from worker.intake.topics import TopicNames, ensure_topics
+
+__all__ = [
+    "Assigned",
+    "Batch",
+    "Event",
+    "Forwarder",
+    "Inbox",
+    "InputReader",
+    "Restored",
+    "Revoked",
+    "SightingsReader",
+    "TopicNames",
+    "ensure_topics",
+]

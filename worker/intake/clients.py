@@ -1,0 +1,63 @@
+"""What this room needs of Kafka clients: kafka-python's, or a test's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Partition(NamedTuple):
+    """A partition of a topic. Equal to kafka-python's ``TopicPartition``, which is such a tuple too."""
+
+    topic: str
+    partition: int
+
+
+class Record(Protocol):
+    """A record of a topic."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Sent(Protocol):
+    """A record on its way to the broker."""
+
+    is_done: bool
+    exception: BaseException | None
+
+
+class Producer(Protocol):
+    """Sends records; safe for threads."""
+
+    def send(  # noqa: D102 -- kafka-python's
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        headers: list[tuple[str, bytes]] | None = None,
+        partition: int | None = None,
+    ) -> Sent: ...
+
+
+class Consumer(Protocol):
+    """Reads records as a member of a group; one thread uses it, and its listener runs in another."""
+
+    def subscribe(  # noqa: D102
+        self, topics: Sequence[str] = (), pattern: str | None = None, listener: object = None
+    ) -> None: ...
+    def poll(self, timeout_ms: int = 0) -> Mapping[Partition, Sequence[Record]]: ...  # noqa: D102
+    def assignment(self) -> set[Partition]: ...  # noqa: D102
+    def paused(self) -> set[Partition]: ...  # noqa: D102
+    def pause(self, *partitions: Partition) -> None: ...  # noqa: D102
+    def resume(self, *partitions: Partition) -> None: ...  # noqa: D102
+    def seek_to_beginning(self, *partitions: Partition) -> None: ...  # noqa: D102
+    def position(self, partition: Partition, timeout_ms: int | None = None) -> int | None: ...  # noqa: D102
+    def highwater(self, partition: Partition) -> int | None: ...  # noqa: D102
+    def commit(self, offsets: Any, timeout_ms: int | None = None) -> None: ...  # noqa: ANN401, D102
+    def commit_async(self, offsets: Any, callback: Any = None) -> Any: ...  # noqa: ANN401, D102
+    def close(self, autocommit: bool = True, timeout_ms: int | None = None) -> None: ...  # noqa: D102, FBT001, FBT002

@@ -1,0 +1,139 @@
+"""Input records to ``sightings``: read, leave out what was forwarded lately, dead-letter the unreadable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from kafka.errors import KafkaError
+
+from worker.formats.wire import encode_sighting, encode_tombstone
+from worker.intake.dead_letters import dead_letter
+from worker.intake.ledger import Ledger, Parcel
+from worker.model import PostId, Sighting, Skip, Source, Tombstone, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from worker.formats.record import RecordReader
+    from worker.intake.clients import Partition, Producer, Record, Sent
+    from worker.intake.recent import RecentPosts
+    from worker.intake.topics import TopicNames
+    from worker.model import Clock, Timestamp
+    from worker.telemetry import Telemetry
+
+_MIXER: Final = 0x9E3779B97F4A7C15
+_WORD: Final = 2**64 - 1
+
+
+def partition_of(post_id: PostId, partitions: int) -> int:
+    """The ``sightings`` partition that a Post belongs to: a multiplicative hash, the same in every worker.
+
+    The brokers' own partitioner costs ten times as much in Python, and only workers produce to this topic.
+    """
+    return ((post_id * _MIXER & _WORD) >> 32) % partitions
+
+
+class Forwarder:
+    """Deals with polled records: each is sent on, left out as known, a tombstone, or a dead letter.
+
+    ``take_acknowledged`` gives the input offsets that may be committed: those whose records are acknowledged.
+    """
+
+    def __init__(
+        self,
+        producer: Producer,
+        reader: RecordReader,
+        recent: RecentPosts,
+        names: TopicNames,
+        *,
+        partitions: int,
+        in_flight: int,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._producer = producer
+        self._reader = reader
+        self._recent = recent
+        self._names = names
+        self._partitions = partitions
+        self._in_flight_limit = in_flight
+        self._clock = clock
+        self._telemetry = telemetry
+        self._ledger = Ledger(self._send)
+        self._failures = 0
+
+    def take(self, records: Mapping[Partition, Sequence[Record]]) -> None:
+        """Read some records and send them on."""
+        now = self._clock.now()
+        parcels: list[Parcel] = []
+        offsets: dict[Partition, int] = {}
+        for partition, batch in records.items():
+            outcomes: Counter[str] = Counter()
+            for record in batch:
+                outcomes[self._read(record, partition, now, parcels)] += 1
+            offsets[partition] = batch[-1].offset + 1
+            for outcome, count in outcomes.items():
+                self._telemetry.records.labels(partition.topic, outcome).inc(count)
+        self._ledger.enter(offsets, parcels)
+
+    def settle(self) -> None:
+        """Look after what is on its way; called often."""
+        self._ledger.settle()
+        self._recent.tick()
+        self._telemetry.forwards_in_flight.set(self._ledger.in_flight)
+        self._telemetry.recent_posts.set(len(self._recent))
+        if self._ledger.failures > self._failures:
+            self._telemetry.forward_errors.inc(self._ledger.failures - self._failures)
+            self._failures = self._ledger.failures
+
+    def take_acknowledged(self) -> dict[Partition, int]:
+        """The offsets that may be committed since this was asked last."""
+        return self._ledger.take_acknowledged()
+
+    def drop(self, partitions: set[Partition]) -> None:
+        """These partitions were taken away: their offsets are not ours to commit any more."""
+        self._ledger.drop(partitions)
+
+    @property
+    def in_flight(self) -> int:
+        """Records sent and not acknowledged."""
+        return self._ledger.in_flight
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is on its way that no more should be read."""
+        return self._ledger.in_flight >= self._in_flight_limit or self._ledger.stuck
+
+    def _read(self, record: Record, partition: Partition, now: Timestamp, parcels: list[Parcel]) -> str:
+        reading = self._reader.read(record.value, record.key, record.headers, partition.topic, now)
+        if isinstance(reading, Sighting):
+            if self._recent.covers(reading):
+                return "repeated"
+            key, value = encode_sighting(reading)
+            place = partition_of(reading.post_id, self._partitions)
+            parcels.append(Parcel(self._names.sightings, key, value, place, None))
+            return "sighting"
+        if isinstance(reading, Tombstone):
+            self._recent.forget(reading.post_id)
+            place = partition_of(reading.post_id, self._partitions)
+            parcels.append(Parcel(self._names.sightings, *encode_tombstone(reading.post_id), place, None))
+            return "tombstone"
+        if isinstance(reading, Skip):
+            return "skipped"
+        source = Source(partition.topic, partition.partition, record.offset)
+        parcels.append(self._dead_letter(record, source, reading))
+        return "dead_letter"
+
+    def _dead_letter(self, record: Record, source: Source, why: Unreadable) -> Parcel:
+        self._telemetry.dead_letters.labels(why.reason).inc()
+        return dead_letter(self._names.dead_letters, record, source, why)
+
+    def _send(self, parcel: Parcel) -> Sent | None:
+        try:
+            return self._producer.send(
+                parcel.topic, parcel.value, key=parcel.key, headers=parcel.headers, partition=parcel.partition
+            )
+        except KafkaError:
+            # The ledger keeps it, counts it, and tries again.
+            return None

@@ -1,0 +1,171 @@
+"""The thread that polls a consumer: nearly always inside ``poll``, so that the group never waits for it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+from kafka.errors import (
+    AuthorizationError,
+    IllegalStateError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from worker.intake.clients import Consumer, Partition, Record
+    from worker.model import Clock, Seconds
+    from worker.telemetry import Telemetry
+
+_log = structlog.get_logger(__name__)
+
+POLL_MS: Final = 1000
+"""A join that completes while the application is outside ``poll`` is thrown away: so be inside for long."""
+
+_PAUSED_POLL_MS: Final = 100
+_ERROR_WAIT: Final = 1.0
+_LAG_EVERY: Final = 1.0
+
+
+class Work(Protocol):
+    """What a reader does with what is polled; all of it quick, in the polling thread."""
+
+    def take(self, records: Mapping[Partition, Sequence[Record]]) -> None:
+        """Deal with some records."""
+
+    def turn(self) -> None:
+        """Called after every poll, also of nothing."""
+
+    def full(self) -> bool:
+        """Whether reading should pause: there is no room for more."""
+
+    def hurried(self) -> bool:
+        """Whether there is something to look after soon, so that a poll should not be long."""
+
+    def finish(self) -> None:
+        """Reading has ended: settle what is under way, within a bound."""
+
+
+class Polling:
+    """One consumer and its thread.
+
+    Pauses partitions, also those assigned later, while the work is full, and stays in the group. An error
+    of the brokers is told once and waited out; a refusal (authentication, authorisation) or a fault of ours
+    ends the thread, and ``failed`` is called with it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        consumer: Consumer,
+        work: Work,
+        *,
+        failed: Callable[[BaseException], None],
+        progressed: Callable[[], None],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._name = name
+        self._consumer = consumer
+        self._work = work
+        self._failed = failed
+        self._progressed = progressed
+        self._clock = clock
+        self._telemetry = telemetry
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._troubled = False
+        self._lag_at = 0.0
+        self._lag_of: set[Partition] = set()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """End soon: after the poll that is under way."""
+        self._stop.set()
+
+    def join(self, timeout: Seconds) -> bool:
+        """Wait for the end; whether it came in time."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._once()
+            self._work.finish()
+        except BaseException as error:  # noqa: BLE001 -- whatever ends the thread must be told
+            self._failed(error)
+        finally:
+            try:
+                self._consumer.close(autocommit=False, timeout_ms=3000)
+            except (KafkaError, RuntimeError) as error:
+                _log.warning("consumer_close_failed", consumer=self._name, error=repr(error))
+
+    def _once(self) -> None:
+        try:
+            paused = self._pause_or_resume()
+            short = paused or self._work.hurried()
+            records = self._consumer.poll(timeout_ms=_PAUSED_POLL_MS if short else POLL_MS)
+        except (SaslAuthenticationFailedError, AuthorizationError, IllegalStateError):
+            raise
+        except KafkaError as error:
+            if not self._troubled:
+                _log.warning("kafka_trouble", consumer=self._name, error=repr(error))
+            self._troubled = True
+            self._stop.wait(_ERROR_WAIT)
+            return
+        if self._troubled and records:
+            _log.info("kafka_trouble_over", consumer=self._name)
+            self._troubled = False
+        if records:
+            self._work.take(records)
+        self._work.turn()
+        self._progressed()
+        self._tell_lag()
+
+    def _pause_or_resume(self) -> bool:
+        paused = self._consumer.paused()
+        if self._work.full():
+            unpaused = self._consumer.assignment() - paused
+            if unpaused:
+                self._consumer.pause(*unpaused)
+                if not paused:
+                    _log.info("reading_paused", consumer=self._name)
+            self._telemetry.paused.labels(self._name).set(1)
+            return True
+        if paused:
+            self._consumer.resume(*paused)
+            _log.info("reading_resumed", consumer=self._name)
+        self._telemetry.paused.labels(self._name).set(0)
+        return False
+
+    def _tell_lag(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._lag_at < _LAG_EVERY:
+            return
+        self._lag_at = now
+        assigned = self._consumer.assignment()
+        for partition in self._lag_of - assigned:
+            self._telemetry.lag.remove(partition.topic, str(partition.partition))
+        self._lag_of = set()
+        for partition in assigned:
+            end, position = self._consumer.highwater(partition), position_of(self._consumer, partition)
+            if end is not None and position is not None:
+                lag = max(0, end - position)
+                self._telemetry.lag.labels(partition.topic, str(partition.partition)).set(lag)
+                self._lag_of.add(partition)
+
+
+def position_of(consumer: Consumer, partition: Partition) -> int | None:
+    """The offset of the next record, if it is known without asking the brokers."""
+    try:
+        return consumer.position(partition, timeout_ms=0)
+    except (KafkaError, AssertionError):
+        return None

@@ -1,0 +1,93 @@
+"""Our own topics: their names, and making sure that they are there as they must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.model import Seconds
+
+_log = structlog.get_logger(__name__)
+_SINGLE: Final = 1
+
+
+class TopicsError(Exception):
+    """Our topics cannot be used as they are. The text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """The names of our own topics, all beginning with the group's name."""
+
+    group: str
+
+    @property
+    def sightings(self) -> str:
+        """Sightings by Post ID: each Post has one owner."""
+        return f"{self.group}.sightings"
+
+    @property
+    def leaderboards(self) -> str:
+        """The merged leaderboards, compacted."""
+        return f"{self.group}.leaderboards"
+
+    @property
+    def dead_letters(self) -> str:
+        """Records that could not be read."""
+        return f"{self.group}.dead-letters"
+
+
+def ensure_topics(
+    admin: Any,  # noqa: ANN401 -- kafka-python is untyped
+    names: TopicNames,
+    *,
+    sightings_partitions: int,
+    tracking_window: Seconds,
+    replication_factor: int,
+) -> None:
+    """Create our topics where they are missing, and check the number of partitions of ``sightings``.
+
+    Raises:
+        TopicsError: when ``sightings`` has another number of partitions, or the brokers refuse to create a
+        topic.
+    """
+    window_ms = str(round(tracking_window * 1000))
+    wanted: dict[str, Mapping[str, Any]] = {
+        names.sightings: {
+            "num_partitions": sightings_partitions,
+            "configs": {"cleanup.policy": "delete", "retention.ms": window_ms},
+        },
+        names.leaderboards: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
+        names.dead_letters: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "delete"}},
+    }
+    try:
+        there = {topic["name"]: topic for topic in admin.describe_topics() if not topic.get("error_code")}
+        for name, options in wanted.items():
+            if name not in there:
+                _create(admin, name, {**options, "replication_factor": replication_factor})
+        missing = [name for name in wanted if name not in there]
+        admin.wait_for_topics(list(wanted))
+        described = {topic["name"]: topic for topic in admin.describe_topics(list(wanted))}
+    except KafkaError as error:
+        raise TopicsError(f"the topics {', '.join(wanted)} cannot be created or read: {error}") from error
+    if missing:
+        _log.info("topics_created", topics=missing)
+    found = len(described[names.sightings]["partitions"])
+    if found != sightings_partitions:
+        raise TopicsError(
+            f"topic {names.sightings} has {found} partitions, and kafka.sightings_partitions is "
+            f"{sightings_partitions}: set it to {found}, or use another kafka.group"
+        )
+
+
+def _create(admin: Any, name: str, options: Mapping[str, Any]) -> None:  # noqa: ANN401
+    try:
+        admin.create_topics({name: options})
+    except TopicAlreadyExistsError:
+        _log.debug("topic_created_by_another_worker", topic=name)
