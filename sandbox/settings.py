@@ -1,0 +1,64 @@
+"""What a sandbox can be told. Declared once: the command line and the documentation follow from it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Development defaults, printed in docs/sandbox.md: they guard nothing.
+CONSUMER_KEY: Final = "sandbox-key"
+CONSUMER_SECRET: Final = "sandbox-secret"  # noqa: S105
+BEARER_TOKEN: Final = "sandbox-token"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """How one sandbox behaves.
+
+    | option                | unit          | meaning                                                        |
+    |-----------------------|---------------|----------------------------------------------------------------|
+    | `host`                | address       | where to listen; loopback unless told otherwise                |
+    | `port`                | 0 to 65535    | 0 takes a free one                                             |
+    | `seed`                | integer       | which world: other seeds give every Post other counts          |
+    | `requests_per_minute` | requests      | the app's quota in any rolling minute; 0 is without limit      |
+    | `growth_minutes`      | minutes       | the age at which an ordinary Post has half of its first wave   |
+    | `consumer_key`        | text          | what `POST /oauth2/token` accepts as the name                  |
+    | `consumer_secret`     | text          | what `POST /oauth2/token` accepts as the password              |
+    | `bearer_token`        | text          | the first token; the next, after a revocation, is `<token>-1`  |
+    | `clock`               | epoch seconds | where time comes from; a test brings its own                   |
+
+    Raises:
+        ValueError: a value is out of its range; says which and what would be right.
+    """
+
+    host: str = field(default="127.0.0.1", metadata={"help": "address to listen on"})
+    port: int = field(default=0, metadata={"help": "port to listen on; 0 takes a free one"})
+    seed: int = field(default=1, metadata={"help": "which world of counts"})
+    requests_per_minute: int = field(
+        default=120, metadata={"help": "quota in any rolling minute; 0 is without limit"}
+    )
+    growth_minutes: float = field(
+        default=80.0, metadata={"help": "age at which an ordinary Post has half of its first wave"}
+    )
+    consumer_key: str = CONSUMER_KEY
+    consumer_secret: str = field(default=CONSUMER_SECRET, repr=False)
+    bearer_token: str = field(default=BEARER_TOKEN, repr=False)
+    clock: Callable[[], float] = field(default=time.time, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the largest port
+            raise ValueError(f"port is {self.port}; it must be from 0 to 65535")
+        if self.requests_per_minute < 0:
+            raise ValueError(
+                f"requests_per_minute is {self.requests_per_minute}; it must be 0 (no limit) or more"
+            )
+        if not 0 < self.growth_minutes < float("inf"):
+            raise ValueError(f"growth_minutes is {self.growth_minutes}; it must be a number above 0")
+        for name in ("consumer_key", "consumer_secret", "bearer_token"):
+            value = getattr(self, name)
+            if not (value and value.isascii() and value.isprintable()) or " " in value:
+                raise ValueError(f"{name} must be printable ASCII without spaces, and not empty")

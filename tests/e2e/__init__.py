@@ -1,0 +1,1 @@
+"""Tests of the whole, as a person or another system meets it."""

@@ -1,0 +1,1 @@
+"""Tests over generated input, by hypothesis; they need nothing but Python."""

@@ -1,0 +1,1 @@
+"""What the tests run on: brokers, and what a machine may lack."""
