@@ -1,8 +1,8 @@
 """Every Prometheus metric of the worker: its name, type and meaning, in one place.
 
-Ages are exported as timestamps, so that a dashboard computes them as of its own query. No label is unbounded: no
-Post ID, no error text. Board scores are exported by a collector (``publish/prometheus.py``) from one
-immutable snapshot a scrape, so that no stale series stays; their names are declared here too.
+Ages are exported as timestamps, so that a dashboard computes them as of its own query. No label is
+unbounded: no Post ID, no error text. Board scores are exported by a collector (``publish/prometheus.py``)
+from one immutable snapshot a scrape, so that no stale series stays; their names are declared here too.
 """
 
 from __future__ import annotations

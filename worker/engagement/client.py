@@ -228,7 +228,7 @@ class EngagementClient:
     def _all_metrics(self, answer: Answer) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """The answer's values with columns for metrics that are not asked for any more."""
         if answer.values.shape[1] == len(self.metrics):
-            return answer.values  # type: ignore[return-value]
+            return answer.values
         values = np.full((len(answer.post_ids), len(self.metrics)), NOT_AVAILABLE, dtype=np.int64)
         columns = [column for column, metric in enumerate(self.metrics) if metric in self._allowed]
         values[:, columns] = answer.values

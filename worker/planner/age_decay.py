@@ -64,6 +64,11 @@ class AgeDecay:
             return Plan((), Timestamp(min(linger_over, self._nothing_due_before)), len(new))
         return self._look_at_all(now, posts.columns, new, linger_over, seats)
 
+    def due_at(self, columns: Columns, row: int) -> Timestamp:
+        """When the Post in a row, measured before, is due again."""
+        now = float(columns.measured[row])
+        return Timestamp(float(self._due_at(columns, np.array([row]), now)[0]))
+
     def _look_at_all(
         self, now: Timestamp, columns: Columns, new: Sequence[PostId], linger_over: float, seats: int
     ) -> Plan:

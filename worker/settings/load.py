@@ -18,7 +18,7 @@ from worker.settings.sections import ENV_NESTING, ENV_PREFIX, Settings
 from worker.settings.walk import fields, is_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -26,8 +26,8 @@ MASK = "********"
 _FILE_SUFFIX = "_file"
 
 
-def load(path: Path | None) -> Settings:
-    """The settings of a TOML file (``None``: defaults) with the environment laid over them.
+def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of a TOML file (``None``: defaults), with ``given`` and the environment laid over them.
 
     Raises:
         SettingsError: with every fault found.
@@ -35,6 +35,7 @@ def load(path: Path | None) -> Settings:
     faults: list[Fault] = []
     values = _read_toml(path, faults) if path else {}
     _refuse_secrets(values, faults)
+    _lay_over(values, dict(given or {}))
     _lay_over(values, _read_environment(faults))
     _read_secret_files(values, faults)
     settings = _validate(values, faults)

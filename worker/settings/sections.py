@@ -215,7 +215,10 @@ class Http(Section):
 class Publish(Section):
     """Where leaderboards go."""
 
-    interval: Duration = Field(1.0, gt=0, description="least time between two publications of a leaderboard")
+    interval: Duration = Field(0.5, gt=0, description="least time between two publications of a leaderboard")
+    change_window: Duration = Field(
+        3600.0, ge=1, description="how long ago the places are from that a leaderboard's changes are counted"
+    )
     kafka: bool = Field(True, description="publish on the topic <group>.leaderboards")
     prometheus_ranks: Annotated[int, Field(ge=0, le=100)] = Field(
         10, description="ranks of each leaderboard exported to Prometheus"

@@ -327,6 +327,10 @@ class Watchlist:
         """Author and text of a Post, each ``None`` when not known."""
         return self._words.get(post_id, (None, None))
 
+    def row(self, post_id: PostId) -> int:
+        """The row of a tracked Post in ``columns``."""
+        return self._rows[post_id]
+
     def measured_at(self, post_id: PostId) -> Timestamp:
         """When a tracked Post was measured last."""
         return float(self.columns.measured[self._rows[post_id]])  # type: ignore[return-value]

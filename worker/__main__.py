@@ -1,0 +1,5 @@
+"""``python -m worker`` is ``top-tweets``."""
+
+from worker.cli import main
+
+main()

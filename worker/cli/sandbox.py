@@ -1,0 +1,46 @@
+"""``top-tweets sandbox``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from worker.cli.common import BAD_SETTINGS
+
+
+def sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8090,
+    seed: Annotated[int, typer.Option(help="Which world of counts.")] = 1,
+    requests_per_minute: Annotated[
+        int, typer.Option(help="The quota in any rolling minute; 0 is without limit.")
+    ] = 120,
+    growth_minutes: Annotated[
+        float, typer.Option(help="Age at which an ordinary Post has half of its first wave.")
+    ] = 80.0,
+) -> None:
+    """Run an Engagement API for development: counts that anybody can compute. See docs/sandbox.md."""
+    from sandbox.server import SandboxSettings, serve  # noqa: PLC0415 -- only when asked to run it
+
+    try:
+        settings = SandboxSettings(
+            host=host,
+            port=port,
+            seed=seed,
+            requests_per_minute=requests_per_minute,
+            growth_minutes=growth_minutes,
+        )
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BAD_SETTINGS) from None
+
+    def ready(url: str) -> None:
+        typer.echo(f"sandbox: {url} (bearer token: {settings.bearer_token})")
+
+    try:
+        asyncio.run(serve(settings, ready))
+    except OSError as error:
+        typer.echo(f"sandbox: cannot listen on {host}:{port}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None

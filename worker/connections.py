@@ -1,0 +1,135 @@
+"""Kafka clients as the settings say: the one place that knows kafka-python's options."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from authlib.oauth2.auth import ClientAuth
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.net.sasl.oauth import AbstractTokenProvider
+
+if TYPE_CHECKING:
+    from worker.settings.sections import Kafka, KafkaSecurity
+
+_CLIENT_ID: Final = "top-tweets"
+_BATCH_BYTES: Final = 131_072
+_LINGER_MS: Final = 20
+_MAX_BLOCK_MS: Final = 2_000
+_TOKEN_TIMEOUT: Final = 10.0
+_TOKEN_MARGIN: Final = 60.0
+_TOKEN_LIFE: Final = 300.0
+
+
+class KafkaConnections:
+    """Makes clients for one set of brokers. Who asks for a client closes it."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._common = {
+            "bootstrap_servers": list(kafka.bootstrap_servers),
+            "client_id": _CLIENT_ID,
+            "request_timeout_ms": round(kafka.request_timeout * 1000),
+            **security_options(kafka.security),
+        }
+
+    def consumer(self, group: str, *, start: str) -> Any:  # noqa: ANN401 -- kafka-python is untyped
+        """A group member. It commits what it is told to; partitions move one by one at a rebalance."""
+        return KafkaConsumer(
+            **self._common,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset=start,
+            session_timeout_ms=round(self._kafka.session_timeout * 1000),
+            heartbeat_interval_ms=round(self._kafka.heartbeat_interval * 1000),
+            max_poll_records=self._kafka.poll_records,
+            max_partition_fetch_bytes=self._kafka.partition_fetch_bytes,
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            metadata_max_age_ms=30_000,
+        )
+
+    def producer(self) -> Any:  # noqa: ANN401
+        """A producer that waits for all in-sync copies and keeps the order of a partition.
+
+        Not idempotent: whatever is sent twice overwrites itself, and an idempotent producer dies with the
+        broker's memory of it. One request under way a connection keeps the order when a send is tried again.
+        """
+        return KafkaProducer(
+            **self._common,
+            acks="all",
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,
+            linger_ms=_LINGER_MS,
+            batch_size=_BATCH_BYTES,
+            max_block_ms=_MAX_BLOCK_MS,
+        )
+
+    def admin(self) -> Any:  # noqa: ANN401
+        """A client for creating and describing topics."""
+        return KafkaAdminClient(**self._common)
+
+
+def security_options(security: KafkaSecurity) -> dict[str, Any]:
+    """kafka-python's options for TLS and login; those that are not set are left to its defaults."""
+    options: dict[str, Any] = {
+        "security_protocol": security.security_protocol,
+        "ssl_check_hostname": security.ssl_check_hostname,
+        "ssl_cafile": _text(security.ssl_cafile),
+        "ssl_certfile": _text(security.ssl_certfile),
+        "ssl_keyfile": _text(security.ssl_keyfile),
+        "ssl_password": security.ssl_password.get_secret_value() if security.ssl_password else None,
+        "ssl_crlfile": _text(security.ssl_crlfile),
+        "ssl_ciphers": security.ssl_ciphers,
+        "sasl_mechanism": security.sasl_mechanism,
+        "sasl_plain_username": security.sasl_plain_username,
+        "sasl_plain_password": (
+            security.sasl_plain_password.get_secret_value() if security.sasl_plain_password else None
+        ),
+        "sasl_kerberos_name": security.sasl_kerberos_name,
+        "sasl_kerberos_service_name": security.sasl_kerberos_service_name,
+        "sasl_kerberos_domain_name": security.sasl_kerberos_domain_name,
+    }
+    if security.sasl_mechanism == "OAUTHBEARER":
+        options["sasl_oauth_token_provider"] = TokenProvider(security)
+    return {name: value for name, value in options.items() if value is not None}
+
+
+class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python is untyped
+    """Tokens for OAUTHBEARER by client credentials, fetched again a minute before they end.
+
+    kafka-python asks for a token at each connection, in its own thread, and the call may wait.
+    """
+
+    def __init__(self, security: KafkaSecurity) -> None:
+        super().__init__()
+        secret = security.oauth_client_secret
+        self._url = security.oauth_token_url or ""
+        self._scope = security.oauth_scope
+        self._auth = ClientAuth(
+            security.oauth_client_id, secret.get_secret_value() if secret else "", "client_secret_basic"
+        )
+        self._token = ""
+        self._good_until = 0.0
+
+    def token(self) -> str:
+        """The token to log in with now."""
+        if time.monotonic() >= self._good_until:
+            form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
+            body = urlencode(form)
+            headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+            _, headers, _ = self._auth.prepare("POST", self._url, headers, body)
+            request = urllib.request.Request(self._url, body.encode(), headers)  # noqa: S310 -- the operator's URL
+            with urllib.request.urlopen(request, timeout=_TOKEN_TIMEOUT) as reply:  # noqa: S310
+                answer = json.load(reply)
+            self._token = str(answer["access_token"])
+            life = float(answer.get("expires_in", _TOKEN_LIFE))
+            self._good_until = time.monotonic() + max(life - _TOKEN_MARGIN, life / 2)
+        return self._token
+
+
+def _text(path: object) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,161 @@
+"""Starts everything on free ports, publishes Posts, waits, judges, and stops everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+
+from sandbox.server import SandboxSettings, running_sandbox
+from sandbox.settings import BEARER_TOKEN
+from worker.connections import KafkaConnections
+from worker.demo.posts import DemoPosts
+from worker.demo.verdict import judge
+from worker.embedded import EmbeddedBrokerError, embedded_broker
+from worker.model import Timestamp
+from worker.runtime import Worker
+from worker.settings import Settings, load
+from worker.signals import stop_on_signals
+from worker.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sandbox.server import RunningSandbox
+
+_PACKAGED: Final = Path(__file__).with_name("demo.toml")
+_IN_THE_TREE: Final = Path(__file__).parents[2] / "config" / "demo.toml"
+_PARTITIONS: Final = 3
+_GROWTH_MINUTES: Final = 1.0
+_QUIET_SHARE: Final = 0.35
+"""Of a demo with an end: without new Posts, so that all can be measured."""
+_LONGEST_QUIET: Final = 10.0
+_STEP: Final = 0.1
+
+
+class DemoError(Exception):
+    """The demo cannot run here; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How the demo runs. ``seconds``: its length, ``None``: until Ctrl-C. ``port``: the page's, 0: a free one."""
+
+    seconds: float | None
+    port: int
+    seed: int
+    posts_per_second: float
+
+
+def load_settings() -> Settings:
+    """The settings of ``config/demo.toml`` with the environment laid over them.
+
+    Raises:
+        SettingsError: the environment has faults.
+    """
+    path = _PACKAGED if _PACKAGED.is_file() else _IN_THE_TREE
+    return load(path, {"engagement": {"bearer_token": BEARER_TOKEN}})
+
+
+async def run_demo(options: DemoOptions, settings: Settings, say: Callable[[str], None]) -> int:
+    """Run it; returns the exit code: 0 when it was stopped, or found all right.
+
+    Raises:
+        DemoError: a part cannot run here.
+    """
+    stop = stop_on_signals()
+    quota = settings.engagement.requests_per_minute
+    world = SandboxSettings(seed=options.seed, requests_per_minute=quota, growth_minutes=_GROWTH_MINUTES)
+    with _broker() as bootstrap:
+        async with running_sandbox(world) as sandbox:
+            fitted = _fit(settings, bootstrap, sandbox.url, options.port)
+            return await _run(options, fitted, sandbox, stop, say)
+
+
+@contextlib.contextmanager
+def _broker() -> Iterator[str]:
+    try:
+        with embedded_broker() as broker:
+            yield broker.bootstrap
+    except EmbeddedBrokerError as error:
+        raise DemoError(str(error)) from error
+
+
+def _fit(settings: Settings, bootstrap: str, api: str, port: int) -> Settings:
+    """The demo's settings with the addresses that were free this time."""
+    http = settings.publish.http.model_copy(update={"port": port})
+    return settings.model_copy(
+        update={
+            "kafka": settings.kafka.model_copy(update={"bootstrap_servers": [bootstrap]}),
+            "engagement": settings.engagement.model_copy(update={"url": api}),
+            "publish": settings.publish.model_copy(update={"http": http}),
+        }
+    )
+
+
+async def _run(
+    options: DemoOptions,
+    settings: Settings,
+    sandbox: RunningSandbox,
+    stop: asyncio.Event,
+    say: Callable[[str], None],
+) -> int:
+    kafka = KafkaConnections(settings.kafka)
+    topic = settings.kafka.topic[0]
+    await asyncio.to_thread(_make_topic, kafka, topic)
+    producer = await asyncio.to_thread(kafka.producer)
+    try:
+        async with Worker(settings, Telemetry()).running() as worker:
+            say(f"Live leaderboards: {worker.server.url}/")
+            say("Posts are published, measured and ranked." + ("" if options.seconds else " Ctrl-C ends it."))
+            posts = DemoPosts(options.seed, options.posts_per_second, Timestamp(time.time()))
+            publishing = asyncio.create_task(_publish(posts, producer, topic, options.seconds))
+            await _wait_for_end(options.seconds, stop, worker)
+            if worker.failure.done():
+                raise DemoError(f"the worker failed: {worker.failure.result()!r}")
+            if stop.is_set() or options.seconds is None:
+                publishing.cancel()
+                await asyncio.gather(publishing, return_exceptions=True)
+                return 0
+            await publishing
+            verdict = await judge(worker.tracker, sandbox.world, posts.post_ids)
+    finally:
+        await asyncio.to_thread(producer.close, timeout=1)
+    Console(highlight=False).print(verdict.table())
+    for fault in verdict.faults[:10]:
+        say(f"fault: {fault}")
+    say("Verdict: all right." if not verdict.faults else "Verdict: wrong.")
+    return 1 if verdict.faults else 0
+
+
+def _make_topic(kafka: KafkaConnections, topic: str) -> None:
+    admin = kafka.admin()
+    try:
+        admin.create_topics({topic: {"num_partitions": _PARTITIONS, "replication_factor": 1}})
+        admin.wait_for_topics([topic])
+    finally:
+        admin.close()
+
+
+async def _publish(posts: DemoPosts, producer: Any, topic: str, length: float | None) -> None:  # noqa: ANN401
+    """Produce Posts as they are published, until shortly before the end."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    until = None if length is None else length - min(length * _QUIET_SHARE, _LONGEST_QUIET)
+    while until is None or loop.time() - started < until:
+        for key, value in posts.published(loop.time() - started):
+            producer.send(topic, value, key=key)
+        await asyncio.sleep(_STEP)
+    await asyncio.to_thread(producer.flush, timeout=5)
+
+
+async def _wait_for_end(seconds: float | None, stop: asyncio.Event, worker: Worker) -> None:
+    stopping = asyncio.create_task(stop.wait())
+    failing = asyncio.ensure_future(worker.failure)
+    await asyncio.wait((stopping, failing), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()

@@ -1,0 +1,137 @@
+"""The asking loop: a permit, a plan, a request; and what was answered goes to the tracker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from worker.engagement.client import SEATS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from worker.engagement import Circuit, EngagementClient, Quota
+    from worker.engagement.quota import Permit
+    from worker.model import Clock, PostId, Seconds
+    from worker.planner import Planner
+    from worker.telemetry import Telemetry
+    from worker.tracker import Tracker
+
+_log = structlog.get_logger(__name__)
+
+_LONGEST_WAIT: Final = 1.0
+"""Seconds between two looks around, so that the loop is seen to be alive however long it waits."""
+
+
+class Dispatcher:
+    """Asks for what the planner plans, as the quota and the number of requests in flight allow.
+
+    The plan is made when a permit is there, not before, so that it rests on the newest answers.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        planner: Planner,
+        client: EngagementClient,
+        *,
+        quota: Quota,
+        circuit: Circuit,
+        in_flight: int,
+        progressed: Callable[[], None],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._tracker = tracker
+        self._planner = planner
+        self._client = client
+        self._quota = quota
+        self._circuit = circuit
+        self._in_flight = in_flight
+        self._progressed = progressed
+        self._clock = clock
+        self._telemetry = telemetry
+        self._requests: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._waited: Seconds | None = None
+
+    def nudge(self) -> None:
+        """Something changed: it may be time for a request."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Ask for ever; cancel it to stop, and ``drain``."""
+        while True:
+            self._progressed()
+            self._raise_failures()
+            self._telemetry.quota_used.set(self._quota.used)
+            self._telemetry.quota_limit.set(self._quota.limit)
+            if len(self._requests) >= self._in_flight:
+                await self._wait(_LONGEST_WAIT)
+            elif (refused := self._circuit.wait()) > 0:
+                await self._wait(refused)
+            elif (paced := self._quota.wait()) > 0:
+                self._waited = self._waited or self._clock.monotonic()
+                await self._wait(paced, wake_early=False)
+            else:
+                await self._plan()
+
+    async def drain(self, within: Seconds) -> int:
+        """Wait for requests in flight, then cut them off; returns how many were cut off."""
+        if not self._requests:
+            return 0
+        _, late = await asyncio.wait(self._requests, timeout=within)
+        for request in late:
+            request.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)
+
+    async def _plan(self) -> None:
+        self._news.clear()
+        now = self._clock.now()
+        started = self._clock.monotonic()
+        plan = self._planner.plan(now, self._tracker.watchlist, self._tracker.standings, SEATS)
+        self._telemetry.plan_seconds.observe(self._clock.monotonic() - started)
+        self._telemetry.due.set(plan.due)
+        if not plan.post_ids:
+            self._waited = None
+            await self._wait(plan.wake_at - now)
+            return
+        permit = self._quota.try_take()
+        if permit is None:
+            return
+        self._telemetry.quota_wait_seconds.observe(started - self._waited if self._waited else 0.0)
+        self._waited = None
+        self._tracker.watchlist.mark_asked(plan.post_ids, now)
+        request = asyncio.create_task(self._ask(plan.post_ids, permit))
+        self._requests.add(request)
+        # Let the request be sent before planning the next.
+        await asyncio.sleep(0)
+
+    async def _ask(self, post_ids: Sequence[PostId], permit: Permit) -> None:
+        outcome = await self._client.totals(post_ids, permit)
+        self._tracker.answered(outcome)
+        self.nudge()
+
+    async def _wait(self, seconds: float, *, wake_early: bool = True) -> None:
+        """Until something is new, or for so long."""
+        seconds = min(max(seconds, 0.0), _LONGEST_WAIT)
+        if not wake_early:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._news.clear()
+
+    def _raise_failures(self) -> None:
+        """A request task that failed is a fault of ours: it must be seen, and ends the worker."""
+        done = {request for request in self._requests if request.done()}
+        self._requests -= done
+        for request in done:
+            request.result()

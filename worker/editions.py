@@ -1,0 +1,197 @@
+"""From boards to published leaderboards: what changed, how places moved; each destination at its own pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import structlog
+
+from worker.model import Entry, Leaderboard, Standings
+from worker.publish.protocol import PublishError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from worker.model import Campaign, Clock, MetricName, PostId, Seconds, Timestamp
+    from worker.publish.protocol import Publisher
+    from worker.telemetry import Telemetry
+    from worker.tracker import Tracker
+
+_log = structlog.get_logger(__name__)
+
+Key: TypeAlias = "tuple[Campaign, MetricName]"
+
+_SAMPLES: Final = 30
+"""Earlier places kept of a leaderboard, spread over the window that changes are counted in."""
+
+_ROUNDS: Final = 10
+"""Publications in which every leaderboard is looked at once, also those without a changed value: a Post that
+was measured again is fresher, and readers are told how fresh each is."""
+
+_RETRY_WAIT: Final = 1.0
+
+
+class PlaceHistory:
+    """Who was at which place up to ``window`` seconds ago."""
+
+    def __init__(self, window: Seconds) -> None:
+        self._window = window
+        self._samples: dict[Key, deque[tuple[Timestamp, tuple[PostId, ...]]]] = {}
+
+    def ranks_before(self, key: Key, now: Timestamp) -> dict[PostId, int]:
+        """The ranks a window ago; in the first window of a leaderboard, those it began with."""
+        samples = self._samples.get(key)
+        if not samples:
+            return {}
+        while len(samples) > 1 and samples[1][0] <= now - self._window:
+            samples.popleft()
+        return {post_id: rank for rank, post_id in enumerate(samples[0][1], start=1)}
+
+    def note(self, key: Key, places: Iterable[PostId], now: Timestamp) -> None:
+        """These are the places now."""
+        samples = self._samples.setdefault(key, deque())
+        if not samples or now - samples[-1][0] >= self._window / _SAMPLES:
+            samples.append((now, tuple(places)))
+
+    def forget(self, key: Key) -> None:
+        """The leaderboard exists no more."""
+        self._samples.pop(key, None)
+
+
+class Outlet:
+    """One destination with what it was not given yet: the newest of each leaderboard, however slow it is."""
+
+    def __init__(self, publisher: Publisher, clock: Clock, telemetry: Telemetry) -> None:
+        self._publisher = publisher
+        self._clock = clock
+        self._telemetry = telemetry
+        self._waiting: dict[Key, Leaderboard | None] = {}
+        self._filled = asyncio.Event()
+        self._busy = False
+        self._troubled = False
+
+    def offer(self, leaderboards: Iterable[Leaderboard], withdrawn: Iterable[Key]) -> None:
+        """To be published when the destination can take it."""
+        self._waiting.update((board.key, board) for board in leaderboards)
+        self._waiting.update((key, None) for key in withdrawn)
+        if self._waiting:
+            self._filled.set()
+
+    async def run(self) -> None:
+        """Publish for ever; cancel it to stop."""
+        while True:
+            await self._filled.wait()
+            if not await self._publish():
+                await asyncio.sleep(_RETRY_WAIT)
+
+    async def finish(self, within: Seconds) -> None:
+        """Publish what is waiting, if it can be done in time, and close the destination."""
+        try:
+            async with asyncio.timeout(within):
+                if self._waiting:
+                    await self._publish()
+                await self._publisher.close()
+        except TimeoutError:
+            _log.warning("publish_unfinished", destination=self._publisher.name)
+
+    async def _publish(self) -> bool:
+        taken, self._waiting = self._waiting, {}
+        self._filled.clear()
+        name = self._publisher.name
+        boards = [board for board in taken.values() if board is not None]
+        withdrawn = [key for key, board in taken.items() if board is None]
+        try:
+            if withdrawn:
+                await self._publisher.withdraw(withdrawn)
+            if boards:
+                await self._publisher.publish(boards)
+        except PublishError as error:
+            self._waiting = taken | self._waiting
+            self._filled.set()
+            self._telemetry.publish_errors.labels(name).inc()
+            if not self._troubled:
+                _log.warning("publish_failing", destination=name, error=str(error))
+            self._troubled = True
+            return False
+        if self._troubled:
+            _log.info("publish_works_again", destination=name)
+            self._troubled = False
+        self._telemetry.publications.labels(name).inc(len(boards))
+        self._telemetry.published_at.labels(name).set(self._clock.now())
+        return True
+
+
+class Editions:
+    """Makes leaderboards of what changed and offers them to every outlet."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        outlets: Sequence[Outlet],
+        *,
+        change_window: Seconds,
+        clock: Clock,
+    ) -> None:
+        self._tracker = tracker
+        self._outlets = outlets
+        self._clock = clock
+        self._history = PlaceHistory(change_window)
+        self._shown: dict[Key, Leaderboard] = {}
+        self._due: set[Key] = set()
+        self._round = 0
+
+    def publish(self) -> int:
+        """Offer what changed since the last time; returns how many leaderboards that is."""
+        now = self._clock.now()
+        withdrawn = self._withdraw()
+        changed = []
+        for key in self._to_look_at():
+            board = self._leaderboard(key, now)
+            before = self._shown.get(key)
+            if before is None or _differs(before, board):
+                changed.append(board)
+                self._shown[key] = board
+        self._tracker.standings = self._standings()
+        for outlet in self._outlets:
+            outlet.offer(changed, withdrawn)
+        return len(changed)
+
+    def _to_look_at(self) -> set[Key]:
+        keys = self._tracker.boards.take_changed()
+        campaigns = set(self._tracker.watchlist.groups.campaigns())
+        self._round = (self._round + 1) % _ROUNDS
+        keys |= {key for number, key in enumerate(self._shown) if number % _ROUNDS == self._round}
+        return {key for key in keys if key[0] in campaigns}
+
+    def _withdraw(self) -> list[Key]:
+        closed = self._tracker.take_closed()
+        withdrawn = [key for key in self._shown if key[0] in closed]
+        for key in withdrawn:
+            del self._shown[key]
+            self._history.forget(key)
+        return withdrawn
+
+    def _leaderboard(self, key: Key, now: Timestamp) -> Leaderboard:
+        campaign, metric = key
+        watchlist = self._tracker.watchlist
+        places = self._tracker.boards.merged(campaign, metric)
+        before = self._history.ranks_before(key, now)
+        entries = []
+        for rank, (post_id, value) in enumerate(places, start=1):
+            author, text = watchlist.words(post_id)
+            change = before[post_id] - rank if post_id in before else None
+            entries.append(Entry(rank, post_id, value, watchlist.measured_at(post_id), change, author, text))
+        self._history.note(key, (post_id for post_id, _ in places), now)
+        return Leaderboard(campaign, metric, now, watchlist.groups.posts_in(campaign), tuple(entries))
+
+    def _standings(self) -> Standings:
+        top = self._tracker.boards.limits.top
+        return Standings(
+            {key: board.entries[-1].value for key, board in self._shown.items() if len(board.entries) == top}
+        )
+
+
+def _differs(before: Leaderboard, after: Leaderboard) -> bool:
+    return before.entries != after.entries or before.tracked_posts != after.tracked_posts

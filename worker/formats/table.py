@@ -1,0 +1,155 @@
+"""Post IDs in the rows of a CSV file: which column they stand in, and one reading for each row."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Final
+
+from worker.formats.ids import read_id
+from worker.formats.reasons import Reason, show, unreadable
+from worker.model import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from worker.formats.lines import Line
+    from worker.model import PostId
+
+ID_COLUMNS: Final = (
+    *("id_str", "tweet_ids", "tweet_id", "post_ids", "post_id", "status_ids", "status_id"),
+    *("tweetid", "postid", "ids", "id"),
+)
+"""Headers of the column with the IDs, the surest first. Lower case, with blanks and hyphens as ``_``."""
+
+_DELIMITERS: Final = ("\t", ",", ";")
+_FIRST_SNOWFLAKE: Final = 29_700_000_000
+
+
+def delimiter_of(line: str) -> str | None:
+    """What separates the columns of a file with this first line; ``None`` for a file of one column."""
+    return next((delimiter for delimiter in _DELIMITERS if delimiter in line), None)
+
+
+def is_header(cell: str) -> bool:
+    """Whether a cell is the header of a column with IDs."""
+    return _folded(cell) in ID_COLUMNS
+
+
+def read_table(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, PostId | Unreadable]]:
+    """The ID of each row with the number of the line it begins in, or what is wrong with the row.
+
+     A header names the column. Without one it is the first column that holds an ID of today's size in the
+    first row that has any (else the first with any ID); where every cell of that row is such an ID, all
+    columns are read.
+    """
+    columns: list[int] | None = None
+    for number, row in _rows(lines, delimiter):
+        if isinstance(row, Unreadable):
+            yield number, row
+        elif columns is None:
+            columns, headed = _find_columns(row)
+            if columns is None:
+                yield number, unreadable(Reason.BAD_CSV, f"row {show(delimiter.join(row))}: {_NO_COLUMN}")
+            elif not headed:
+                yield from _read_row(number, row, columns)
+        else:
+            yield from _read_row(number, row, columns)
+
+
+_NO_COLUMN: Final = f"neither a Post ID, nor a header with one of {', '.join(ID_COLUMNS)}."
+
+
+def _read_row(number: int, row: list[str], columns: list[int]) -> Iterator[tuple[int, PostId | Unreadable]]:
+    wanted = [row[column] for column in columns if column < len(row)]
+    if len(columns) > 1:
+        wanted = [cell for cell in wanted if cell.strip()] + row[columns[-1] + 1 :]
+    if not wanted:
+        detail = f"row {show(row[0])}: {len(row)} columns, and the IDs stand in column {columns[0] + 1}."
+        yield number, unreadable(Reason.BAD_CSV, detail)
+    for cell in wanted:
+        yield number, read_id(cell, f"column {columns[0] + 1}" if len(columns) == 1 else "a column")
+
+
+def _find_columns(row: list[str]) -> tuple[list[int] | None, bool]:
+    """The columns with IDs, and whether this row is the header that says so."""
+    names = [_folded(cell) for cell in row]
+    for name in ID_COLUMNS:
+        if name in names:
+            return [names.index(name)], True
+    ids = {column: post_id for column, cell in enumerate(row) if (post_id := _id_or_none(cell)) is not None}
+    snowflakes = [column for column, post_id in ids.items() if post_id >= _FIRST_SNOWFLAKE]
+    if len(snowflakes) == sum(1 for cell in row if cell.strip()):
+        return snowflakes or None, False
+    return (snowflakes or list(ids))[:1] or None, False
+
+
+def _id_or_none(cell: str) -> PostId | None:
+    post_id = read_id(cell, "")
+    return None if isinstance(post_id, Unreadable) else post_id
+
+
+def _rows(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, list[str] | Unreadable]]:
+    """The rows, each with the number of its first line.
+
+     A quoted cell may hold line ends. A quote that is never closed would swallow all rows that follow: such a
+    row is read again line by line.
+    """
+    feed = _Feed(lines)
+    reader = csv.reader(feed, delimiter=delimiter)
+    while True:
+        feed.taken.clear()
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            row = []
+        taken = [*feed.taken]
+        yield from feed.take_faults()
+        if row is None:
+            return
+        if not row or (len(taken) > 1 and sum(text.count('"') for _, text in taken) % 2):
+            for number, text in taken:
+                yield from _lone_row(number, text, delimiter)
+        else:
+            yield taken[0][0], row
+
+
+def _lone_row(number: int, text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Unreadable]]:
+    try:
+        row = next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error as error:
+        yield number, unreadable(Reason.BAD_CSV, f"row {show(text)}: {error}.")
+    else:
+        if any(cell.strip() for cell in row):
+            yield number, row
+
+
+def _folded(cell: str) -> str:
+    return cell.strip().strip('"').casefold().replace(" ", "_").replace("-", "_")
+
+
+class _Feed:
+    """Lines for ``csv.reader``, remembering those taken for the row at hand, and the faults met on the way.
+
+    Read as Latin-1, so that no column in another encoding can cost the ID, which is ASCII.
+    """
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = iter(lines)
+        self._faults: list[tuple[int, Unreadable]] = []
+        self.taken: list[tuple[int, str]] = []
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> str:
+        for line in self._lines:
+            if isinstance(line.content, bytes):
+                text = line.content.decode("latin-1") + "\n"
+                self.taken.append((line.number, text))
+                return text
+            self._faults.append((line.number, line.content))
+        raise StopIteration
+
+    def take_faults(self) -> list[tuple[int, Unreadable]]:
+        faults, self._faults = self._faults, []
+        return faults

@@ -1,0 +1,124 @@
+"""The format of the topic ``<group>.sightings``: how intake hands a Sighting to the Post's owner.
+
+ The key is the Post ID as text, so that the broker's partitioner gives each Post one owner. The value is
+small JSON that a person can read:
+``{"v":1,"campaigns":["spring"],"seen_at":1763719740.123,"author":"anna","text":"…"}``; ``author`` and
+``text`` are left out where they are not known. A null value is a tombstone.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import orjson
+
+from worker.formats.ids import read_id_bytes
+from worker.formats.parsing import parse_json
+from worker.formats.reasons import Reason, show, unreadable
+from worker.model import Campaign, PostId, Sighting, Timestamp, Tombstone, Unreadable
+
+WIRE_VERSION: Final = 1
+"""Goes up when a reader of the version before would misread; a field it may ignore is no new version."""
+_SEEN_AT: Final = b',"seen_at":'
+_LONGEST_MOMENT: Final = 24
+_REMEMBERED: Final = 8192
+_LONGEST_REMEMBERED: Final = 1024
+
+
+def encode_sighting(sighting: Sighting) -> tuple[bytes, bytes]:
+    """Key and value of a Sighting. Inverse of ``decode``.
+
+    Raises ``orjson.JSONEncodeError`` for texts that hold lone surrogates; those of a ``RecordReader`` do not.
+    """
+    value: dict[str, object] = {"v": 1, "campaigns": sighting.campaigns, "seen_at": sighting.seen_at}
+    if sighting.author is not None:
+        value["author"] = sighting.author
+    if sighting.text is not None:
+        value["text"] = sighting.text
+    return b"%d" % sighting.post_id, orjson.dumps(value)
+
+
+def encode_tombstone(post_id: PostId) -> tuple[bytes, None]:
+    """Key and value that say: stop tracking this Post."""
+    return b"%d" % post_id, None
+
+
+def decode(key: bytes | None, value: bytes | None) -> Sighting | Tombstone | Unreadable:
+    """What a record of the sightings topic says. Never raises.
+
+     ``Unreadable`` with ``wire_version`` means that a newer worker of the group wrote it: it is not damaged,
+    and this worker must not skip it for good.
+    """
+    post_id = None if key is None else read_id_bytes(key)
+    if post_id is None:
+        return unreadable(Reason.WIRE_MALFORMED, f"key: {show(key)} is no Post ID as text.")
+    if value is None:
+        return Tombstone(post_id)
+    head, _, rest = value.partition(_SEEN_AT)
+    if len(rest) <= _LONGEST_MOMENT and len(head) <= _LONGEST_REMEMBERED:
+        campaigns, seen_at = _read_head(head), _read_moment(rest)
+        if campaigns is not None and seen_at is not None:
+            return Sighting(post_id, campaigns, seen_at)
+    return _decode_value(post_id, value)
+
+
+@lru_cache(_REMEMBERED)
+def _read_head(head: bytes) -> tuple[Campaign, ...] | None:
+    """The campaigns in a value up to ``seen_at``; the same few heads come again, and share one tuple."""
+    document = parse_json(head + b"}")
+    if (
+        not isinstance(document, dict)
+        or document.keys() != {"v", "campaigns"}
+        or document["v"] != WIRE_VERSION
+    ):
+        return None
+    return _campaigns(document["campaigns"])
+
+
+def _read_moment(rest: bytes) -> Timestamp | None:
+    """The moment that ends a value which carries neither author nor text; ``None`` for all else."""
+    if rest[-1:] != b"}":
+        return None
+    try:
+        moment: Timestamp = orjson.loads(rest[:-1])
+    except orjson.JSONDecodeError:
+        return None
+    return moment if type(moment) is float else None
+
+
+def _decode_value(post_id: PostId, value: bytes) -> Sighting | Unreadable:
+    """Any value in full: one with author and text, of another version, or damaged."""
+    document = parse_json(value)
+    if not isinstance(document, dict) or document.get("v") != WIRE_VERSION:
+        return _not_this_version(document)
+    campaigns, seen_at = _campaigns(document.get("campaigns")), document.get("seen_at")
+    author, text = document.get("author"), document.get("text")
+    if (
+        campaigns is None
+        or (type(seen_at) is not float and type(seen_at) is not int)
+        or (author is not None and type(author) is not str)
+        or (text is not None and type(text) is not str)
+    ):
+        return unreadable(Reason.WIRE_MALFORMED, f"the value: {show(value)} is JSON, but no sighting.")
+    return Sighting(post_id, campaigns, Timestamp(seen_at), author, text)
+
+
+def _campaigns(names: object) -> tuple[Campaign, ...] | None:
+    if type(names) is not list:
+        return None
+    campaigns = tuple([Campaign(name) for name in names if type(name) is str])
+    return campaigns if len(campaigns) == len(names) else None
+
+
+def _not_this_version(document: object) -> Unreadable:
+    if isinstance(document, Unreadable):
+        return unreadable(Reason.WIRE_MALFORMED, document.detail)
+    version = document.get("v") if isinstance(document, dict) else None
+    if type(version) is int and version > WIRE_VERSION:
+        return unreadable(
+            Reason.WIRE_VERSION,
+            f"v: {show(version)}, and this worker reads up to {WIRE_VERSION}: a newer worker wrote it; "
+            "bring this one up to date.",
+        )
+    return unreadable(Reason.WIRE_MALFORMED, f"v: {show(version)}; a sighting is an object with v from 1 up.")

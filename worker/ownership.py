@@ -1,0 +1,61 @@
+"""Which ``sightings`` partitions this worker owns, and which of them it has read up to their end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_log = structlog.get_logger(__name__)
+
+
+class Ownership:
+    """Partitions owned and restored, of ``total``."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._owned: set[int] = set()
+        self._restoring: set[int] = set()
+        self._joined = False
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """These are ours now, and will be read from their beginning."""
+        self._joined = True
+        self._owned |= set(partitions)
+        self._restoring |= set(partitions)
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """These are another worker's now."""
+        self._owned -= set(partitions)
+        self._restoring -= set(partitions)
+
+    def was_restored(self, partition: int) -> None:
+        """A partition was read to its end."""
+        if partition not in self._restoring:
+            return
+        self._restoring.discard(partition)
+        if self.restored:
+            _log.info("restored", partitions=len(self._owned))
+            if len(self._owned) < self._total:
+                # Until partials are merged across workers, this worker's leaderboards lack the others' Posts.
+                _log.warning("leaderboards_partial", owned=len(self._owned), of=self._total)
+
+    def owns(self, partition: int) -> bool:
+        """Whether the partition is ours."""
+        return partition in self._owned
+
+    @property
+    def restored(self) -> bool:
+        """Whether this worker is in the group and has read all that it owns."""
+        return self._joined and not self._restoring
+
+    def describe(self) -> str:
+        """A sentence on the state."""
+        if not self._joined:
+            return "joining the group"
+        if self._restoring:
+            return f"reading {len(self._restoring)} of {len(self._owned)} partitions"
+        return f"owns {len(self._owned)} of {self._total} partitions"

@@ -1,0 +1,1 @@
+"""Where leaderboards go: one file a destination, all behind one small protocol."""

@@ -1,0 +1,9 @@
+"""Leaderboards over HTTP: an API, a stream of events and the live page; with metrics and health checks."""
+
+from worker.publish.http.app import create_app
+from worker.publish.http.live import LiveBoards
+from worker.publish.http.publisher import HttpPublisher
+from worker.publish.http.server import HttpServer
+from worker.publish.http.views import Health, PostView
+
+__all__ = ["Health", "HttpPublisher", "HttpServer", "LiveBoards", "PostView", "create_app"]

@@ -1,0 +1,77 @@
+// Numbers, times and names as people read them.
+
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 });
+const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+const PER_HOUR = "_per_hour";
+const COMPACT_FROM = 1_000_000;
+
+const SPECIAL = { quote_tweets: "Quote Tweets" };
+
+/** What names a leaderboard. */
+export const keyOf = ({ campaign, metric }) => JSON.stringify([campaign, metric]);
+
+export const isPerHour = (metric) => metric.endsWith(PER_HOUR);
+
+/** "Retweets per hour" */
+export function metricName(metric) {
+  const base = metric.replace(PER_HOUR, "");
+  const words = base.replaceAll("_", " ");
+  const name = SPECIAL[base] ?? words.charAt(0).toUpperCase() + words.slice(1);
+  return isPerHour(metric) ? `${name} per hour` : name;
+}
+
+/** The metric within a sentence: "retweets per hour" */
+export function metricWords(metric) {
+  const name = metricName(metric);
+  return name.startsWith(SPECIAL.quote_tweets) ? name : name.charAt(0).toLowerCase() + name.slice(1);
+}
+
+export const campaignName = (campaign) => (campaign === "all" ? "All Posts" : campaign);
+
+/** "Most retweets in Spring launch" */
+export function boardTitle({ campaign, metric }) {
+  const most = metric.endsWith("_rate") ? "Highest" : "Most";
+  const where = campaign === "all" ? "of all Posts" : `in ${campaign}`;
+  return `${most} ${metricWords(metric)} ${where}`;
+}
+
+export const count = (number) => whole.format(number);
+
+/** Short enough to compare at a glance; `exactValue` has the rest. */
+export function shortValue(value) {
+  if (value >= COMPACT_FROM) return compact.format(value);
+  if (Number.isInteger(value) || value >= 100) return whole.format(value);
+  return value >= 1 ? tenths.format(value) : exact.format(value);
+}
+
+export const exactValue = (value) => exact.format(value);
+
+export const clockTime = (at) => clock.format(at);
+
+export const fullTime = (at) => moment.format(at);
+
+/** "12 s ago" */
+export function ago(at, now) {
+  const seconds = Math.max(0, Math.floor((now - at) / 1000));
+  if (seconds < 1) return "just now";
+  if (seconds < 90) return `${seconds} s ago`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min ago`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`;
+}
+
+/** How the place changed: a sign to see, and words to hear. */
+export function movement(change) {
+  if (change === null) return { way: "new", sign: "new", words: "new on this leaderboard" };
+  if (change === 0) return { way: "same", sign: "=", words: "no change" };
+  const places = Math.abs(change) === 1 ? "1 place" : `${count(Math.abs(change))} places`;
+  return change > 0
+    ? { way: "up", sign: `▲ ${count(change)}`, words: `up ${places}` }
+    : { way: "down", sign: `▼ ${count(-change)}`, words: `down ${places}` };
+}

@@ -1,0 +1,69 @@
+"""The live page's files, read once at the start: what is not among them cannot be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from http import HTTPStatus
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from worker.publish.http.answers import etag, kept_answer
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_INDEX: Final = "index.html"
+_VERSION_MARK: Final = b"{{version}}"
+_MEDIA_TYPES: Final = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    body: bytes
+    media_type: str
+    etag: str
+
+
+class PageFiles:
+    """Serves the page at ``/`` and what it loads at ``/page/…``."""
+
+    def __init__(self, version: str) -> None:
+        self._files = _read_files(version)
+
+    def routes(self) -> list[Route]:
+        """The page, and its files."""
+        return [Route("/", self.index), Route("/page/{name}", self.file)]
+
+    async def index(self, request: Request) -> Response:
+        """The page."""
+        return self._answer(request, _INDEX)
+
+    async def file(self, request: Request) -> Response:
+        """A file of the page."""
+        return self._answer(request, str(request.path_params["name"]))
+
+    def _answer(self, request: Request, name: str) -> Response:
+        file = self._files.get(name)
+        if file is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return kept_answer(request, file.body, file.media_type, file.etag)
+
+
+def _read_files(version: str) -> dict[str, _File]:
+    read: dict[str, _File] = {}
+    for path in (files(__package__) / "page").iterdir():
+        media_type = _MEDIA_TYPES.get("." + path.name.rpartition(".")[2])
+        if media_type is not None:
+            body = path.read_bytes().replace(_VERSION_MARK, escape(version).encode())
+            read[path.name] = _File(body, media_type, etag(body))
+    return read

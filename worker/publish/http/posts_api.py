@@ -1,0 +1,68 @@
+"""``/api/posts/{id}``: what the worker knows of one Post."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from worker.publish.http.answers import fresh_answer
+from worker.publish.http.errors import ApiError
+from worker.publish.http.parameters import read_post_id
+from worker.publish.leaderboard_json import PER_HOUR_DIGITS, iso_time
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from worker.model import Timestamp
+    from worker.publish.http.views import PostLookup, PostView
+
+
+class PostsApi:
+    """Answers from what ``post`` says, which is called in the event loop."""
+
+    def __init__(self, post: PostLookup) -> None:
+        self._post = post
+
+    def routes(self) -> list[Route]:
+        """The one route."""
+        return [Route("/api/posts/{id}", self.read_post)]
+
+    async def read_post(self, request: Request) -> Response:
+        """One Post."""
+        post_id = read_post_id(request)
+        view = self._post(post_id)
+        if view is None:
+            message = (
+                f"Post {post_id} is not tracked by this worker: it was never seen, its time is over, "
+                "or another worker owns it."
+            )
+            raise ApiError(HTTPStatus.NOT_FOUND, "not_tracked", message)
+        return fresh_answer(post_document(view))
+
+
+def post_document(view: PostView) -> dict[str, object]:
+    """The Post as JSON says it."""
+    return {
+        "post_id": str(view.post_id),
+        "state": view.state,
+        "campaigns": list(view.campaigns),
+        "created_at": _time(view.created_at),
+        "seen_at": iso_time(view.seen_at),
+        "measured_at": _time(view.measured_at),
+        "due_at": _time(view.due_at),
+        "counts": dict(view.counts),
+        "per_hour": {
+            metric: None if value is None else round(value, PER_HOUR_DIGITS)
+            for metric, value in view.per_hour.items()
+        },
+        "author": view.author,
+        "text": view.text,
+        "url": view.url,
+    }
+
+
+def _time(at: Timestamp | None) -> str | None:
+    return None if at is None else iso_time(at)

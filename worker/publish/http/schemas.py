@@ -1,0 +1,211 @@
+"""The shapes of the answers, as JSON Schema for the OpenAPI document. A test holds real answers to them."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from worker.model import PUBLIC_METRICS
+
+Schema: TypeAlias = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    """A schema by its name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(description: str, properties: Schema, *, optional: tuple[str, ...] = ()) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+    }
+
+
+def _array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+_STRING: Final[Schema] = {"type": "string"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_TIME: Final[Schema] = {
+    "type": "string",
+    "format": "date-time",
+    "description": "ISO 8601 in UTC; with milliseconds where the time is not at a whole second",
+    "examples": ["2026-11-20T12:00:00Z"],
+}
+_TIME_OR_NULL: Final[Schema] = {**_TIME, "type": ["string", "null"]}
+_POST_ID: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[1-9][0-9]{0,18}$",
+    "description": "a Post ID: a 64-bit number, as a string because JavaScript's numbers cannot hold it",
+}
+_CAMPAIGN: Final[Schema] = {
+    "type": "string",
+    "description": "campaign; `all` has every Post",
+    "examples": ["all"],
+}
+_METRIC: Final[Schema] = {
+    "type": "string",
+    "description": "a metric of the Engagement API, or one derived from it",
+    "examples": [*PUBLIC_METRICS, "retweets_per_hour"],
+}
+_AUTHOR: Final[Schema] = {
+    "type": ["string", "null"],
+    "description": "the author's handle, without at sign; null: unknown. Others wrote it: do not trust it",
+}
+_TEXT: Final[Schema] = {
+    "type": ["string", "null"],
+    "description": "the Post's text; null when unknown. Others wrote it: do not trust it",
+}
+_URL: Final[Schema] = {"type": "string", "format": "uri", "description": "a link to the Post"}
+
+_ENTRY: Final = _object(
+    "One place of a leaderboard",
+    {
+        "rank": {"type": "integer", "minimum": 1},
+        "post_id": _POST_ID,
+        "value": {
+            "type": "number",
+            "description": "a count, as an integer; or a `_per_hour` value, rounded to three digits",
+        },
+        "measured_at": {**_TIME, "description": "when the API said so"},
+        "change": {
+            "type": ["integer", "null"],
+            "description": "places gained (+) or lost (-) since an hour ago; null when the Post is new here",
+        },
+        "author": _AUTHOR,
+        "text": _TEXT,
+        "url": _URL,
+    },
+)
+
+_LEADERBOARD: Final = _object(
+    "The top of one campaign and one metric: values descending, among equals the older Post first",
+    {
+        "campaign": _CAMPAIGN,
+        "metric": _METRIC,
+        "as_of": {**_TIME, "description": "when the leaderboard was made"},
+        "tracked_posts": {**_COUNT, "description": "Posts that compete for it"},
+        "entries": _array(ref("Entry")),
+    },
+)
+
+_SUMMARY: Final = _object(
+    "What a leaderboard is, without its entries",
+    {
+        "campaign": _CAMPAIGN,
+        "metric": _METRIC,
+        "as_of": _TIME,
+        "tracked_posts": _COUNT,
+        "entries": {**_COUNT, "description": "how many entries it has"},
+        "url": {"type": "string", "format": "uri-reference", "description": "where the leaderboard is"},
+    },
+)
+
+_LEADERBOARDS: Final = _object(
+    "What there is",
+    {
+        "campaigns": _array(_CAMPAIGN),
+        "metrics": _array(_METRIC),
+        "leaderboards": _array(ref("LeaderboardSummary")),
+    },
+)
+
+_POST: Final = _object(
+    "What the worker knows of a Post",
+    {
+        "post_id": _POST_ID,
+        "state": {
+            "type": "string",
+            "enum": ["new", "measured", "unavailable"],
+            "description": "new: not measured yet; unavailable: deleted, protected or suspended",
+        },
+        "campaigns": _array(_CAMPAIGN),
+        "created_at": {**_TIME_OR_NULL, "description": "from the ID; null where it holds no time"},
+        "seen_at": {**_TIME, "description": "when it was first seen in the input"},
+        "measured_at": {**_TIME_OR_NULL, "description": "when its counts were measured; null while new"},
+        "due_at": {**_TIME_OR_NULL, "description": "when it is due to be measured again; null when unknown"},
+        "counts": {
+            "type": "object",
+            "description": "by metric; null where the API gave no count, which is not 0",
+            "additionalProperties": {"type": ["integer", "null"]},
+        },
+        "per_hour": {
+            "type": "object",
+            "description": "growth per hour by metric; null where not known",
+            "additionalProperties": {"type": ["number", "null"]},
+        },
+        "author": _AUTHOR,
+        "text": _TEXT,
+        "url": _URL,
+    },
+)
+
+_HEALTH: Final = _object(
+    "Whether all is well",
+    {
+        "ok": {"type": "boolean"},
+        "checks": {
+            "type": "object",
+            "description": "a sentence on each thing looked at",
+            "additionalProperties": _STRING,
+        },
+    },
+)
+
+_WITHDRAWN: Final = _object(
+    "Data of the event `withdrawn`: this leaderboard is no more", {"campaign": _CAMPAIGN, "metric": _METRIC}
+)
+
+_NEAR: Final = _object(
+    "A leaderboard that there is",
+    {"campaign": _CAMPAIGN, "metric": _METRIC, "url": {"type": "string", "format": "uri-reference"}},
+)
+
+_ERROR: Final = _object(
+    "What went wrong",
+    {
+        "error": _object(
+            "The error",
+            {
+                "code": {
+                    "type": "string",
+                    "description": "stable, for programs",
+                    "enum": [
+                        "bad_parameter",
+                        "internal_error",
+                        "method_not_allowed",
+                        "no_such_leaderboard",
+                        "no_such_route",
+                        "not_tracked",
+                        "stopping",
+                        "too_many_streams",
+                    ],
+                },
+                "message": {"type": "string", "description": "for people"},
+                "parameter": {"type": "string", "description": "which parameter (bad_parameter)"},
+                "value": {"type": "string", "description": "what it was (bad_parameter)"},
+                "mend": {"type": "string", "description": "what would be right (bad_parameter)"},
+                "near": {
+                    **_array(ref("LeaderboardLink")),
+                    "description": "leaderboards that may have been meant (no_such_leaderboard)",
+                },
+            },
+            optional=("parameter", "value", "mend", "near"),
+        )
+    },
+)
+
+SCHEMAS: Final[Schema] = {
+    "Entry": _ENTRY,
+    "Leaderboard": _LEADERBOARD,
+    "LeaderboardSummary": _SUMMARY,
+    "Leaderboards": _LEADERBOARDS,
+    "Post": _POST,
+    "Health": _HEALTH,
+    "Withdrawn": _WITHDRAWN,
+    "LeaderboardLink": _NEAR,
+    "Error": _ERROR,
+}

@@ -1,0 +1,43 @@
+"""What every destination of leaderboards can do. One contract test suite holds all of them to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.model import Campaign, Leaderboard, MetricName
+
+
+class PublishError(Exception):
+    """A destination did not take a publication. It is offered the newest leaderboards again."""
+
+
+class Publisher(Protocol):
+    """One destination.
+
+    It may be given the same leaderboard twice, and must then be as if it was given once. It never sees an
+    older leaderboard after a newer one of the same key.
+    """
+
+    @property
+    def name(self) -> str:
+        """What metrics and logs call it."""
+
+    async def publish(self, leaderboards: Sequence[Leaderboard]) -> None:
+        """Take leaderboards that changed. One without entries is a board with nobody on it.
+
+        Raises:
+            PublishError: when some may not have been taken.
+        """
+
+    async def withdraw(self, keys: Sequence[tuple[Campaign, MetricName]]) -> None:
+        """These leaderboards exist no more.
+
+        Raises:
+            PublishError: when some may not have been taken.
+        """
+
+    async def close(self) -> None:
+        """Let go of everything, within a few seconds."""

@@ -1,0 +1,175 @@
+"""The Watchlist and its boards kept in step: whatever happens to a Post happens in both. No I/O.
+
+Composed here, and not in the runtime, because a simulation and the demo's check need the same steps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from worker.boards import Boards, BoardsLimits
+from worker.model import PostId, Sighting, Standings, Tombstone, base_metric
+from worker.watchlist import State, Watchlist, least_able
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from worker.engagement import Outcome
+    from worker.model import Campaign, MetricName, Seconds, Timestamp
+    from worker.telemetry import Telemetry
+    from worker.watchlist import WatchlistLimits
+
+_EVICTED_SHARE: Final = 0.01
+"""Of a full Watchlist, evicted at once: choosing looks at every Post, too much for each new one."""
+
+_SILENCES: Final = 3
+"""Answers in a row that leave a Post out, after which it counts as unavailable."""
+
+
+def asked_metrics(metrics: Iterable[MetricName]) -> tuple[MetricName, ...]:
+    """The API's metrics that these boards are read from."""
+    return tuple(dict.fromkeys(base_metric(metric) for metric in metrics))
+
+
+class Tracker:
+    """Applies what comes in and what is answered to the Watchlist and the boards."""
+
+    def __init__(
+        self,
+        metrics: Sequence[MetricName],
+        limits: WatchlistLimits,
+        boards: BoardsLimits,
+        *,
+        half_growth: Seconds,
+        telemetry: Telemetry,
+    ) -> None:
+        self.watchlist = Watchlist(asked_metrics(metrics), metrics, limits)
+        self.boards = Boards(metrics, boards, self.watchlist.candidates)
+        self.standings = Standings({})
+        self._half_growth = half_growth
+        self._telemetry = telemetry
+        self._silences: Counter[PostId] = Counter()
+        self._folded = 0
+        self._refills = 0
+
+    def take(self, partition: int, items: Sequence[Sighting | Tombstone], now: Timestamp) -> int:
+        """Take what was read of a partition, in order, as far as there is room; returns how many."""
+        taken = 0
+        while taken < len(items):
+            item = items[taken]
+            if isinstance(item, Tombstone):
+                self.remove(item.post_id, "tombstone")
+                taken += 1
+                continue
+            sightings = _run_of_sightings(items, taken)
+            added = self.watchlist.add(partition, sightings)
+            for post_id in added.joined:
+                self._show(post_id)
+            taken += added.taken
+            if added.taken < len(sightings) and not self._make_room(now):
+                break
+        return taken
+
+    def answered(self, outcome: Outcome) -> None:
+        """Take what became of a request."""
+        for counts in outcome.counts:
+            change = self.watchlist.record(counts)
+            self.boards.update(change.post_ids, change.places, change.old, change.new)
+            if self._silences:
+                for post_id in counts.post_ids.tolist():
+                    self._silences.pop(post_id, None)
+        gone = [*outcome.unavailable, *outcome.refused]
+        self._silences.update(outcome.silent)
+        silent = [post_id for post_id in outcome.silent if self._silences[post_id] >= _SILENCES]
+        for post_id in (*gone, *silent):
+            self._silences.pop(post_id, None)
+        for post_id, place in self.watchlist.mark_unavailable([*gone, *silent], outcome.at):
+            self.boards.remove(post_id, place)
+        given_up = set(silent)
+        self.watchlist.ask_again(post_id for post_id in outcome.again if post_id not in given_up)
+
+    def remove(self, post_id: PostId, reason: str) -> bool:
+        """Stop tracking a Post and erase it; whether it was tracked."""
+        place = self.watchlist.remove(post_id)
+        self._silences.pop(post_id, None)
+        if place is None:
+            return False
+        self.boards.remove(post_id, place)
+        self._telemetry.retired.labels(reason).inc()
+        return True
+
+    def drop_partition(self, partition: int) -> None:
+        """Another worker owns this partition now."""
+        self.boards.drop_partition(partition)
+        self._telemetry.retired.labels("revoked").inc(self.watchlist.drop_partition(partition))
+
+    def retire(self, now: Timestamp) -> int:
+        """Let go of Posts whose tracking window is over and who are on no board; returns how many."""
+        over = [
+            post_id
+            for post_id in self.watchlist.expired(now)
+            if not self.boards.holds(post_id, self.watchlist.place(post_id))
+        ]
+        return sum(self.remove(post_id, "age") for post_id in over)
+
+    def take_closed(self) -> set[Campaign]:
+        """Campaigns that no tracked Post is in any more; their boards are gone."""
+        closed = self.watchlist.groups.take_closed()
+        for campaign in closed:
+            self.boards.drop_campaign(campaign)
+        return closed
+
+    def count(self) -> None:
+        """Bring the gauges up to date."""
+        for state, posts in self.watchlist.states().items():
+            self._telemetry.tracked.labels(state.name.lower()).set(posts)
+        self._telemetry.campaigns.set(len(self.watchlist.groups.campaigns()))
+        folded, refills = self.watchlist.groups.folded, self.boards.refills
+        self._telemetry.campaigns_folded.inc(folded - self._folded)
+        self._telemetry.refills.inc(refills - self._refills)
+        self._folded, self._refills = folded, refills
+
+    def check(self) -> None:
+        """Every board equals the plain sort of the whole Watchlist.
+
+        Raises:
+            AssertionError: with the board that does not, as it is and as it should be.
+        """
+        self.boards.mend()
+        self.boards.check()
+        columns, groups = self.watchlist.columns, self.watchlist.groups
+        measured = columns.states == State.MEASURED
+        for campaign in groups.campaigns():
+            for metric in self.boards.metrics:
+                partitions = {int(partition) for partition in columns.partitions[measured]}
+                posts = [
+                    pair
+                    for partition in partitions
+                    for pair in self.watchlist.candidates(partition, campaign, metric)
+                ]
+                right = sorted(posts, key=lambda pair: (-pair[1], pair[0]))[: self.boards.limits.top]
+                shown = self.boards.merged(campaign, metric)
+                if shown != right:
+                    raise AssertionError(f"board {campaign}/{metric} is {shown}, and should be {right}")
+
+    def _show(self, post_id: PostId) -> None:
+        """A Post joined campaigns: their boards hear of its values."""
+        change = self.watchlist.change_of(post_id)
+        self.boards.update(change.post_ids, change.places, change.old, change.new)
+
+    def _make_room(self, now: Timestamp) -> bool:
+        count = max(1, round(self.watchlist.limits.max_posts * _EVICTED_SHARE))
+        leaving = least_able(self.watchlist, self.standings, now, count, self._half_growth)
+        for post_id in leaving:
+            self.remove(post_id, "evicted")
+        return bool(leaving)
+
+
+def _run_of_sightings(items: Sequence[Sighting | Tombstone], start: int) -> list[Sighting]:
+    run: list[Sighting] = []
+    for item in items[start:]:
+        if isinstance(item, Tombstone):
+            break
+        run.append(item)
+    return run

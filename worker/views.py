@@ -1,0 +1,71 @@
+"""What the HTTP room shows of the rest: a Post, and whether the worker is well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.model import base_metric, is_per_hour
+from worker.publish.http.views import Health, PostView
+from worker.watchlist import State
+
+if TYPE_CHECKING:
+    from worker.engagement import Circuit
+    from worker.model import PostId, Timestamp
+    from worker.ownership import Ownership
+    from worker.planner import AgeDecay
+    from worker.progress import Progress
+    from worker.tracker import Tracker
+
+_STATES = {State.NEW: "new", State.MEASURED: "measured", State.UNAVAILABLE: "unavailable"}
+
+
+class Views:
+    """Answers what the HTTP routes ask of the worker."""
+
+    def __init__(
+        self, tracker: Tracker, planner: AgeDecay, ownership: Ownership, circuit: Circuit, progress: Progress
+    ) -> None:
+        self._tracker = tracker
+        self._planner = planner
+        self._ownership = ownership
+        self._circuit = circuit
+        self._progress = progress
+
+    def post(self, post_id: PostId) -> PostView | None:
+        """What is known of a Post; ``None`` when it is not tracked."""
+        known = self._tracker.watchlist.tracked(post_id)
+        if known is None:
+            return None
+        counted = {metric for metric in self._tracker.boards.metrics if not is_per_hour(metric)}
+        grown = {metric for metric in self._tracker.boards.metrics if is_per_hour(metric)}
+        values = known.values
+        return PostView(
+            post_id=post_id,
+            state=_STATES[known.state],  # type: ignore[arg-type]
+            campaigns=known.campaigns,
+            created_at=known.created_at,
+            seen_at=known.seen_at,
+            measured_at=known.measured_at,
+            counts={metric: int(values[metric]) if metric in values else None for metric in sorted(counted)},
+            per_hour={base_metric(metric): values.get(metric) for metric in sorted(grown)},
+            author=known.author,
+            text=known.text,
+            due_at=self._due_at(known.state, post_id),
+        )
+
+    def health(self) -> Health:
+        """The loops made progress lately."""
+        stalled = self._progress.stalled()
+        checks = dict.fromkeys(self._progress.loops(), "moves on")
+        checks |= {loop: f"no progress for {age:.0f} s" for loop, age in stalled.items()}
+        return Health(not stalled, checks)
+
+    def ready(self) -> Health:
+        """The worker has its partitions and has read them, so that its boards are whole."""
+        checks = {"sightings": self._ownership.describe(), "api": self._circuit.reason or "asked"}
+        return Health(self._ownership.restored, checks)
+
+    def _due_at(self, state: State, post_id: PostId) -> Timestamp | None:
+        if state is State.NEW:
+            return self._tracker.watchlist.waiting_since(post_id)
+        return self._planner.due_at(self._tracker.watchlist.columns, self._tracker.watchlist.row(post_id))
