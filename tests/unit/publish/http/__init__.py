@@ -1,0 +1,1 @@
+"""Tests of the HTTP room, and what they share."""
