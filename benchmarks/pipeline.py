@@ -42,12 +42,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="10,000 Posts: to see that it runs")
     parser.add_argument("--process", choices=("bare", "worker"), help=argparse.SUPPRESS)
     parser.add_argument("--values", help=argparse.SUPPRESS)
+    parser.add_argument("--first", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     posts = 10_000 if options.quick else options.posts
     if options.process == "bare":
         print(json.dumps(bare(json.loads(options.values), posts)))
     elif options.process == "worker":
-        print(json.dumps(asyncio.run(through_worker(json.loads(options.values), posts))))
+        print(json.dumps(asyncio.run(through_worker(json.loads(options.values), posts, options.first))))
     else:
         measure(posts, options.broker)
 
@@ -56,7 +57,8 @@ def measure(posts: int, kind: Any) -> None:  # noqa: ANN401 -- argparse
     """Start broker and sandbox, produce, run both processes, print the figures."""
     with running_broker(kind) as broker, sandbox() as api:
         topic = broker.create_topic("pipeline", PARTITIONS)
-        produce(broker.bootstrap, topic, posts)
+        first = first_post_id(Timestamp(time.time() - 3600))
+        produce(broker.bootstrap, topic, posts, first)
         values = worker_values(
             broker,
             api,
@@ -66,8 +68,8 @@ def measure(posts: int, kind: Any) -> None:  # noqa: ANN401 -- argparse
             planner={"min_interval": "1h", "interval_growth": 0},
             engagement={"in_flight": 8},
         )
-        poll = own_process("bare", values, posts)
-        new = own_process("worker", values, posts)
+        poll = own_process("bare", values, posts, first)
+        new = own_process("worker", values, posts, first)
     same = {"posts": posts, "broker": kind}
     figure("bare_poll_cpu", poll["cpu"] / posts * 1e6, "µs/record", **same)
     figure("bare_poll_wall", poll["wall"], "s", **same)
@@ -78,10 +80,9 @@ def measure(posts: int, kind: Any) -> None:  # noqa: ANN401 -- argparse
     figure("requests", new["requests"], "requests", **same)
 
 
-def produce(bootstrap: str, topic: str, posts: int) -> None:
-    """Distinct IDs of the last hour, each in two campaigns."""
+def produce(bootstrap: str, topic: str, posts: int, first: int) -> None:
+    """Distinct IDs from ``first`` on, each in two campaigns."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, batch_size=131_072)
-    first = first_post_id(Timestamp(time.time() - 3600))
     for number in range(posts):
         value = b'{"id":"%d","campaigns":["autumn","spring"]}' % (first + number * 1_000_003)
         producer.send(topic, value, partition=number % PARTITIONS)
@@ -89,9 +90,10 @@ def produce(bootstrap: str, topic: str, posts: int) -> None:
     producer.close()
 
 
-def own_process(name: str, values: dict[str, Any], posts: int) -> dict[str, float]:
+def own_process(name: str, values: dict[str, Any], posts: int, first: int) -> dict[str, float]:
     """Run a part in a process of its own and read its one line."""
     command = [sys.executable, "-m", "benchmarks.pipeline", "--process", name, "--posts", str(posts)]
+    command += ["--first", str(first)]
     done = subprocess.run([*command, "--values", json.dumps(values)], stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
@@ -122,7 +124,7 @@ def bare(values: dict[str, Any], posts: int) -> dict[str, float]:
     return took
 
 
-async def through_worker(values: dict[str, Any], posts: int) -> dict[str, float]:
+async def through_worker(values: dict[str, Any], posts: int, first: int) -> dict[str, float]:
     """The same topic through a worker; then the same records once more."""
     set_up_logs("console", "warning")
     telemetry = Telemetry()
@@ -138,20 +140,28 @@ async def through_worker(values: dict[str, Any], posts: int) -> dict[str, float]
         requests = telemetry.requests.labels("totals", "200")._value.get()  # noqa: SLF001 -- no other way to read it
         worker.tracker.check()
 
-        await asyncio.sleep(1)  # Let what is left of the first part (commits, publications) end.
-        await asyncio.to_thread(again, values, posts)
-        cpu = time.process_time()
+        # What the worker takes when nothing comes in is taken off: it is no cost of a record.
+        await asyncio.sleep(1)
+        cpu, before = time.process_time(), time.perf_counter()
+        await asyncio.sleep(1)
+        idle = (time.process_time() - cpu) / (time.perf_counter() - before)
+        cpu, before = time.process_time(), time.perf_counter()
+        await asyncio.to_thread(again, values, posts, first)
         while records_read(telemetry) < 2 * posts:
             await asyncio.sleep(STEP)
-        repeated = time.process_time() - cpu
+        repeated = time.process_time() - cpu - idle * (time.perf_counter() - before)
     return {"wall": wall, "cpu": cpu_new, "repeated_cpu": repeated, "requests": requests}
 
 
-def again(values: dict[str, Any], posts: int) -> None:
-    """Produce the same records from another process, to be read when they are all there."""
+def again(values: dict[str, Any], posts: int, first: int) -> None:
+    """Produce the same records, in another process, whose CPU is not the worker's."""
     kafka = values["kafka"]
-    code = "import sys; from benchmarks.pipeline import produce; produce(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
-    subprocess.run([sys.executable, "-c", code, kafka["bootstrap_servers"], kafka["topic"], str(posts)], check=True)
+    code = (
+        "import sys; from benchmarks.pipeline import produce; "
+        "produce(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))"
+    )
+    arguments = [kafka["bootstrap_servers"], kafka["topic"], str(posts), str(first)]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
 
 
 def records_read(telemetry: Telemetry) -> float:

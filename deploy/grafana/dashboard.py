@@ -1,0 +1,329 @@
+"""The Grafana dashboard as code: ``python deploy/grafana/dashboard.py`` writes the JSON that Grafana loads.
+
+Usage: ``dashboard.py [FILE]``; without a file, the one in ``dashboards`` beside.
+"""
+# ruff: noqa: INP001 -- a script beside what it writes, not a package
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from panels import (
+    GREEN,
+    ORANGE,
+    RED,
+    Json,
+    Steps,
+    laid_out,
+    now,
+    over_time,
+    panel,
+    query,
+    source_variable,
+    variable,
+)
+
+_OUTPUT: Final = Path(__file__).parent / "dashboards" / "top-tweets.json"
+_BOARD: Final = '{campaign="$campaign", metric="$metric"}'
+_METRICS: Final = 'label_values(toptweets_board_score{campaign="$campaign"}, metric)'
+
+
+def leaderboard() -> Json:
+    """Ranks and values of the board that is chosen above."""
+    return panel(
+        "table",
+        "Leaderboard: $campaign by $metric",
+        "Value of the Post at each rank, as last published. Which Posts they are stands on the worker's live "
+        "page: Post IDs are no labels.",
+        query(f"max by (rank) (toptweets_board_score{_BOARD})", instant=True),
+        unit="short",
+        size=(8, 12),
+        more={
+            "options": {"showHeader": True, "cellHeight": "sm"},
+            "transformations": [
+                {
+                    "id": "convertFieldType",
+                    "options": {"conversions": [{"targetField": "rank", "destinationType": "number"}]},
+                },
+                {
+                    "id": "organize",
+                    "options": {
+                        "excludeByName": {"Time": True},
+                        "indexByName": {"rank": 0, "Value": 1},
+                        "renameByName": {"rank": "Rank"},
+                    },
+                },
+                {"id": "sortBy", "options": {"sort": [{"field": "Rank"}]}},
+            ],
+        },
+    )
+
+
+def boards() -> list[Json]:
+    """What a campaign team looks at."""
+    oldest = f"toptweets_board_oldest_measurement_timestamp_seconds{_BOARD}"
+    return [
+        leaderboard(),
+        over_time(
+            "Values by rank",
+            "How the value at each rank of the board moves.",
+            query(f"max by (rank) (toptweets_board_score{_BOARD})", "#{{rank}}"),
+            unit="short",
+            size=(16, 12),
+        ),
+        now(
+            "Oldest value shown",
+            "Age of the oldest measurement on this board.",
+            f"time() - min({oldest})",
+            unit="s",
+            steps=((None, GREEN), (1800, ORANGE), (7200, RED)),
+        ),
+        now(
+            "Posts that compete",
+            "Tracked Posts that could be on this board.",
+            f"max(toptweets_board_tracked_posts{_BOARD})",
+            unit="short",
+        ),
+        over_time(
+            "Freshness of every metric of $campaign",
+            "Age of the oldest measurement on each board of the campaign.",
+            query(
+                "time() - min by (metric) "
+                '(toptweets_board_oldest_measurement_timestamp_seconds{campaign="$campaign"})',
+                "{{metric}}",
+            ),
+            unit="s",
+            size=(16, 8),
+        ),
+    ]
+
+
+def budget() -> list[Json]:
+    """Where the requests go."""
+    return [
+        over_time(
+            "Budget",
+            "Requests of the last rolling minute, of all workers, and what the contract allows.",
+            query("sum(toptweets_quota_used_requests)", "used"),
+            query("max(toptweets_quota_requests_per_minute)", "allowed"),
+            unit="reqpm",
+        ),
+        over_time(
+            "Requests by status",
+            "Requests to the Engagement API a minute, by what came back.",
+            query("sum by (status) (rate(toptweets_requests_total[$__rate_interval])) * 60", "{{status}}"),
+            unit="reqpm",
+            stacked=True,
+        ),
+        over_time(
+            "Request time",
+            "From sending a request to its whole answer.",
+            *(
+                query(
+                    f"histogram_quantile({share}, "
+                    "sum by (le) (rate(toptweets_request_seconds_bucket[$__rate_interval])))",
+                    name,
+                )
+                for share, name in ((0.5, "median"), (0.99, "99th percentile"))
+            ),
+            unit="s",
+        ),
+        over_time(
+            "Post IDs by outcome",
+            "What became of the Post IDs asked for, each second.",
+            query("sum by (outcome) (rate(toptweets_ids_answered_total[$__rate_interval]))", "{{outcome}}"),
+            unit="cps",
+            stacked=True,
+        ),
+        over_time(
+            "Post IDs in a request",
+            "Mean number of seats filled; a request has 250.",
+            query(
+                "sum(rate(toptweets_request_ids_sum[$__rate_interval])) "
+                "/ sum(rate(toptweets_request_ids_count[$__rate_interval]))",
+                "mean",
+            ),
+            unit="short",
+        ),
+        over_time(
+            "Wait for the budget",
+            "How long a request that was ready waited until the budget let it go.",
+            query(
+                "histogram_quantile(0.99, "
+                "sum by (le) (rate(toptweets_quota_wait_seconds_bucket[$__rate_interval])))",
+                "99th percentile",
+            ),
+            unit="s",
+        ),
+    ]
+
+
+def intake() -> list[Json]:
+    """What comes in, and what is tracked."""
+    return [
+        over_time(
+            "Records read",
+            "Input records each second, by what they turned out to be.",
+            query("sum by (outcome) (rate(toptweets_records_total[$__rate_interval]))", "{{outcome}}"),
+            unit="cps",
+            stacked=True,
+        ),
+        over_time(
+            "Lag",
+            "Records that wait in each topic.",
+            query("sum by (topic) (toptweets_lag_records)", "{{topic}}"),
+            unit="short",
+        ),
+        over_time(
+            "Dead letters",
+            "Records that could not be read, by reason, in each interval shown.",
+            query("sum by (reason) (increase(toptweets_dead_letters_total[$__rate_interval]))", "{{reason}}"),
+            unit="short",
+            stacked=True,
+        ),
+        over_time(
+            "Tracked Posts",
+            "Posts in the Watchlist of all workers, by state, and the room there is.",
+            query("sum by (state) (toptweets_tracked_posts)", "{{state}}"),
+            query("sum(toptweets_tracked_posts_limit)", "limit"),
+            unit="short",
+        ),
+        over_time(
+            "Posts retired",
+            "Posts that left the Watchlist, by reason, in each interval shown.",
+            query(
+                "sum by (reason) (increase(toptweets_posts_retired_total[$__rate_interval]))", "{{reason}}"
+            ),
+            unit="short",
+            stacked=True,
+        ),
+        over_time(
+            "Waiting for a request",
+            "Posts due when the planner last looked, and sightings that wait for the Watchlist.",
+            query("sum(toptweets_due_posts)", "due"),
+            query("sum(toptweets_sightings_queue_posts)", "queued sightings"),
+            unit="short",
+        ),
+    ]
+
+
+def health() -> list[Json]:
+    """Whether all is well: the first row, so that it is seen first."""
+    good_below_minute: Steps = ((None, GREEN), (30, ORANGE), (60, RED))
+    return [
+        now(
+            "Workers",
+            "Workers that answer Prometheus.",
+            'sum(up{job="top-tweets"})',
+            unit="none",
+            steps=((None, RED), (1, GREEN)),
+        ),
+        now(
+            "Kafka",
+            "Whether brokers answer every client of every worker.",
+            "min(toptweets_kafka_up)",
+            unit="none",
+            mappings=(("0", "down", RED), ("1", "up", GREEN)),
+        ),
+        now(
+            "Engagement API",
+            "Whether the API takes our token.",
+            "max(toptweets_api_circuit_open)",
+            unit="none",
+            mappings=(("0", "asked", GREEN), ("1", "token refused", RED)),
+        ),
+        now(
+            "Slowest loop",
+            "Time since the loop that waits longest made progress.",
+            "max(time() - toptweets_loop_progress_timestamp_seconds)",
+            unit="s",
+            steps=good_below_minute,
+        ),
+        now(
+            "Paused consumers",
+            "Consumers paused for want of room in the Watchlist.",
+            "sum(toptweets_consumer_paused)",
+            unit="none",
+            steps=((None, GREEN), (1, ORANGE)),
+        ),
+        now(
+            "Failed publications",
+            "Publications that failed in the last hour.",
+            "sum(increase(toptweets_publish_errors_total[1h])) or vector(0)",
+            unit="short",
+            steps=((None, GREEN), (1, ORANGE)),
+        ),
+    ]
+
+
+def publishing() -> list[Json]:
+    """What goes out."""
+    return [
+        over_time(
+            "Leaderboards published",
+            "Publications a second, by destination.",
+            query(
+                "sum by (destination) (rate(toptweets_leaderboards_published_total[$__rate_interval]))",
+                "{{destination}}",
+            ),
+            unit="cps",
+        ),
+        over_time(
+            "Time since the last publication",
+            "By destination. It grows while no leaderboard changes.",
+            query(
+                "time() - max by (destination) (toptweets_last_publication_timestamp_seconds)",
+                "{{destination}}",
+            ),
+            unit="s",
+        ),
+        over_time(
+            "Live pages and versions",
+            "Live pages connected, and the workers of each version.",
+            query("sum(toptweets_streams)", "live pages"),
+            query("count by (version) (toptweets_build_info)", "workers {{version}}"),
+            unit="short",
+        ),
+    ]
+
+
+def dashboard() -> Json:
+    """The whole dashboard."""
+    return {
+        "uid": "top-tweets",
+        "title": "Top Tweets",
+        "description": "Leaderboards of social campaigns, how fresh they are, what keeping them so costs.",
+        "tags": ["top-tweets"],
+        "schemaVersion": 41,
+        "editable": True,
+        "graphTooltip": 1,
+        "refresh": "10s",
+        "time": {"from": "now-1h", "to": "now"},
+        "timezone": "browser",
+        "templating": {
+            "list": [
+                source_variable(),
+                variable("campaign", "Campaign", "label_values(toptweets_board_score, campaign)"),
+                variable("metric", "Metric", _METRICS),
+            ]
+        },
+        "annotations": {"list": []},
+        "links": [],
+        "panels": laid_out(
+            [
+                ("Health", health()),
+                ("Leaderboard", boards()),
+                ("Budget", budget()),
+                ("Intake and Watchlist", intake()),
+                ("Publishing", publishing()),
+            ]
+        ),
+    }
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if sys.argv[1:] else _OUTPUT
+    target.write_text(json.dumps(dashboard(), indent=1) + "\n", encoding="utf-8")

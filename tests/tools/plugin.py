@@ -1,0 +1,55 @@
+"""The test tools' pytest plugin: the fixtures ``broker`` and ``kind_of_broker``, a line on what runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tools.brokers import Broker, Kind, running_broker, wanted_kinds, why_not
+from tests.tools.kafka_jars import NotToBeHadError, java, kafka_version
+from tests.tools.require import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The mark of the tests that replay how the image is built."""
+    config.addinivalue_line("markers", "container: builds what the image holds, from the package registry")
+
+
+def pytest_report_header() -> str:
+    """Say once which brokers the tests run on."""
+    shown: dict[Kind, str] = {"tansu": "Tansu", "apache": f"Apache Kafka {kafka_version()}"}
+    try:
+        java()
+    except NotToBeHadError as reason:
+        shown["apache"] = f"not Apache Kafka ({reason})"
+    kinds = ", ".join(shown[kind] for kind in wanted_kinds())
+    return f"brokers: {kinds} (TOPTWEETS_BROKERS chooses)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses a broker carries the mark ``kafka``."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"broker", "kind_of_broker"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture(scope="session", params=wanted_kinds())
+def kind_of_broker(request: pytest.FixtureRequest) -> Kind:
+    """Each kind that can run here: for tests that start brokers of their own."""
+    kind: Kind = request.param
+    if reason := why_not(kind):
+        if kind == "tansu":
+            pytest.skip(reason)
+        missing("apache", reason)
+    return kind
+
+
+@pytest.fixture(scope="session")
+def broker(kind_of_broker: Kind) -> Iterator[Broker]:
+    """A broker of each kind that can run here, shared by all tests: use topics and groups of your own."""
+    with running_broker(kind_of_broker) as running:
+        yield running
