@@ -1,7 +1,7 @@
 """What an ID costs from the input topic to the boards, against a bare ``poll()`` loop over the same topic.
 
-200,000 distinct IDs, each in two campaigns, on 8 partitions of a real broker; the sandbox answers, the quota is no
-limit; five metrics. The clock starts at the first record and stops when every Post was measured and is on the boards
+200,000 distinct IDs on 8 partitions of a real broker, in two topics that are two campaigns; the sandbox answers, the
+quota is no limit; five metrics. The records are Post IDs as text, or JSON with ``--shape json``. The clock starts at the first record and stops when every Post was measured and is on the boards
 or was kept off them. Then the same records again: they add nothing new. The worker runs in a process of its own, so
 its CPU is the process's, all threads and both hops together.
 
@@ -30,6 +30,7 @@ from worker.telemetry import Telemetry
 from worker.watchlist import State
 
 PARTITIONS = 8
+TOPICS = ("autumn", "spring")
 STEP = 0.02
 AIM_NEW, AIM_REPEATED, AIM_RATIO = 45.0, 8.0, 12.0
 
@@ -39,38 +40,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--posts", type=int, default=200_000)
     parser.add_argument("--broker", choices=("apache", "tansu"), default="apache")
+    parser.add_argument("--shape", choices=("text", "json"), default="text", help="of the records")
     parser.add_argument("--quick", action="store_true", help="10,000 Posts: to see that it runs")
-    parser.add_argument("--process", choices=("bare", "worker"), help=argparse.SUPPRESS)
-    parser.add_argument("--values", help=argparse.SUPPRESS)
-    parser.add_argument("--first", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--process", choices=("bare", "worker", "produce"), help=argparse.SUPPRESS)
+    parser.add_argument("--values", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--load", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    posts = 10_000 if options.quick else options.posts
     if options.process == "bare":
-        print(json.dumps(bare(json.loads(options.values), posts)))
+        print(json.dumps(bare(options.values, options.load)))
     elif options.process == "worker":
-        print(json.dumps(asyncio.run(through_worker(json.loads(options.values), posts, options.first))))
+        print(json.dumps(asyncio.run(through_worker(options.values, options.load))))
+    elif options.process == "produce":
+        produce(options.values["kafka"]["bootstrap_servers"], options.load)
+        print("{}")
     else:
-        measure(posts, options.broker)
+        measure(10_000 if options.quick else options.posts, options.broker, options.shape)
 
 
-def measure(posts: int, kind: Any) -> None:  # noqa: ANN401 -- argparse
+def measure(posts: int, kind: Any, shape: str) -> None:  # noqa: ANN401 -- argparse
     """Start broker and sandbox, produce, run both processes, print the figures."""
     with running_broker(kind) as broker, sandbox() as api:
-        topic = broker.create_topic("pipeline", PARTITIONS)
-        first = first_post_id(Timestamp(time.time() - 3600))
-        produce(broker.bootstrap, topic, posts, first)
+        for topic in TOPICS:
+            broker.create_topic(topic, PARTITIONS // len(TOPICS))
+        load_of = {"posts": posts, "first": first_post_id(Timestamp(time.time() - 3600)), "shape": shape}
+        produce(broker.bootstrap, load_of)
         values = worker_values(
             broker,
             api,
-            topic,
-            kafka={"sightings_partitions": PARTITIONS},
+            ",".join(TOPICS),
+            kafka={"sightings_partitions": PARTITIONS, "group": "pipeline"},
+            intake={"campaigns_from": ["topic"]},
             boards={"metrics": list(PUBLIC_METRICS)},
             planner={"min_interval": "1h", "interval_growth": 0},
-            engagement={"in_flight": 8},
         )
-        poll = own_process("bare", values, posts, first)
-        new = own_process("worker", values, posts, first)
-    same = {"posts": posts, "broker": kind}
+        poll = own_process("bare", values, load_of)
+        new = own_process("worker", values, load_of)
+    same = {"posts": posts, "broker": kind, "shape": shape}
     figure("bare_poll_cpu", poll["cpu"] / posts * 1e6, "µs/record", **same)
     figure("bare_poll_wall", poll["wall"], "s", **same)
     figure("worker_cpu_new", new["cpu"] / posts * 1e6, "µs/ID", aim=AIM_NEW, **same)
@@ -80,29 +85,31 @@ def measure(posts: int, kind: Any) -> None:  # noqa: ANN401 -- argparse
     figure("requests", new["requests"], "requests", **same)
 
 
-def produce(bootstrap: str, topic: str, posts: int, first: int) -> None:
-    """Distinct IDs from ``first`` on, each in two campaigns."""
+def produce(bootstrap: str, load_of: dict[str, Any]) -> None:
+    """Distinct IDs, spread evenly over the partitions of the topics."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, batch_size=131_072)
-    for number in range(posts):
-        value = b'{"id":"%d","campaigns":["autumn","spring"]}' % (first + number * 1_000_003)
-        producer.send(topic, value, partition=number % PARTITIONS)
+    record = b'{"id":"%d"}' if load_of["shape"] == "json" else b"%d"
+    places = [(topic, number) for topic in TOPICS for number in range(PARTITIONS // len(TOPICS))]
+    for number in range(load_of["posts"]):
+        topic, partition = places[number % PARTITIONS]
+        producer.send(topic, record % (load_of["first"] + number * 1_000_003), partition=partition)
     producer.flush()
     producer.close()
 
 
-def own_process(name: str, values: dict[str, Any], posts: int, first: int) -> dict[str, float]:
+def own_process(name: str, values: dict[str, Any], load_of: dict[str, Any]) -> dict[str, float]:
     """Run a part in a process of its own and read its one line."""
-    command = [sys.executable, "-m", "benchmarks.pipeline", "--process", name, "--posts", str(posts)]
-    command += ["--first", str(first)]
-    done = subprocess.run([*command, "--values", json.dumps(values)], stdout=subprocess.PIPE, check=True)
+    command = [sys.executable, "-m", "benchmarks.pipeline", "--process", name]
+    command += ["--values", json.dumps(values), "--load", json.dumps(load_of)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
-def bare(values: dict[str, Any], posts: int) -> dict[str, float]:
+def bare(values: dict[str, Any], load_of: dict[str, Any]) -> dict[str, float]:
     """What a user would write: poll, and nothing else."""
     kafka = values["kafka"]
     consumer = KafkaConsumer(
-        kafka["topic"],
+        *TOPICS,
         bootstrap_servers=kafka["bootstrap_servers"],
         group_id="bare",
         enable_auto_commit=False,
@@ -110,7 +117,7 @@ def bare(values: dict[str, Any], posts: int) -> dict[str, float]:
         session_timeout_ms=round(kafka["session_timeout"] * 1000),
         heartbeat_interval_ms=round(kafka["heartbeat_interval"] * 1000),
     )
-    read = 0
+    read, posts = 0, load_of["posts"]
     while not (records := consumer.poll(1000)):
         pass
     started, cpu = time.perf_counter(), time.process_time()
@@ -124,10 +131,10 @@ def bare(values: dict[str, Any], posts: int) -> dict[str, float]:
     return took
 
 
-async def through_worker(values: dict[str, Any], posts: int, first: int) -> dict[str, float]:
+async def through_worker(values: dict[str, Any], load_of: dict[str, Any]) -> dict[str, float]:
     """The same topic through a worker; then the same records once more."""
     set_up_logs("console", "warning")
-    telemetry = Telemetry()
+    telemetry, posts = Telemetry(), load_of["posts"]
     worker = Worker(load(None, values), telemetry)
     async with worker.running():
         while not records_read(telemetry):
@@ -146,22 +153,16 @@ async def through_worker(values: dict[str, Any], posts: int, first: int) -> dict
         await asyncio.sleep(1)
         idle = (time.process_time() - cpu) / (time.perf_counter() - before)
         cpu, before = time.process_time(), time.perf_counter()
-        await asyncio.to_thread(again, values, posts, first)
+        await asyncio.to_thread(again, values, load_of)
         while records_read(telemetry) < 2 * posts:
             await asyncio.sleep(STEP)
         repeated = time.process_time() - cpu - idle * (time.perf_counter() - before)
     return {"wall": wall, "cpu": cpu_new, "repeated_cpu": repeated, "requests": requests}
 
 
-def again(values: dict[str, Any], posts: int, first: int) -> None:
+def again(values: dict[str, Any], load_of: dict[str, Any]) -> None:
     """Produce the same records, in another process, whose CPU is not the worker's."""
-    kafka = values["kafka"]
-    code = (
-        "import sys; from benchmarks.pipeline import produce; "
-        "produce(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))"
-    )
-    arguments = [kafka["bootstrap_servers"], kafka["topic"], str(posts), str(first)]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    own_process("produce", values, load_of)
 
 
 def records_read(telemetry: Telemetry) -> float:

@@ -13,6 +13,7 @@ import structlog
 from worker import __version__
 from worker.boards import BoardsLimits
 from worker.clock import SystemClock
+from worker.collector import calm_the_collector
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.editions import Editions, Outlet
@@ -119,7 +120,9 @@ class Worker:
             change_window=Seconds(self.settings.publish.change_window),
             clock=self.clock,
         )
+        await asyncio.to_thread(self._meet_topics, producer)
         await self.server.start()
+        calm_the_collector()
         kafka = self.settings.kafka
         _log.info(
             "started",
@@ -375,6 +378,11 @@ class Worker:
             text_length=intake.text_length,
             max_bytes=intake.max_record_bytes,
         )
+
+    def _meet_topics(self, producer: Any) -> None:  # noqa: ANN401
+        """Have the producer know our topics before it is hurried: its first send to a topic waits for that."""
+        for name in (self._names.sightings, self._names.dead_letters, self._names.leaderboards):
+            producer.partitions_for(name)
 
     def _ensure_topics(self) -> None:
         admin = self._kafka.admin()

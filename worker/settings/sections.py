@@ -125,7 +125,7 @@ class Intake(Section):
     keep_text: bool = Field(True, description="keep the Post's text for the leaderboards")
     text_length: Count = Field(280, description="characters of text kept")
     recent_posts: Annotated[int, Field(ge=0)] = Field(
-        200_000,
+        500_000,
         description="Posts remembered as forwarded lately, so that a hot Post is forwarded once; 0: none",
     )
     recent_window: Duration = Field(3600.0, description="the longest time a forwarded Post is remembered")
