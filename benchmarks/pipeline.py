@@ -31,13 +31,15 @@ from worker.watchlist import State
 
 PARTITIONS = 8
 TOPICS = ("autumn", "spring")
-STEP = 0.02
+STEP = 0.1
 AIM_NEW, AIM_REPEATED, AIM_RATIO = 45.0, 8.0, 12.0
 
 
 def main() -> None:
     """Run it all, or one of its processes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--posts", type=int, default=200_000)
     parser.add_argument("--broker", choices=("apache", "tansu"), default="apache")
     parser.add_argument("--shape", choices=("text", "json"), default="text", help="of the records")

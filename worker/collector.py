@@ -13,9 +13,9 @@ _OLD_RUNS: Final = 100
 def calm_the_collector() -> None:
     """Look for cycles a hundred times more rarely, and never among what start-up made.
 
-    Every record makes a few short-lived objects and hardly a cycle, while a million Posts' objects live on: with
-    Python's defaults a quarter of the worker's CPU goes into walking them (``docs/decisions/0007-collector.md``).
-    Memory is not at stake: what is in no cycle is freed at once, as always.
+    Every record makes a few short-lived objects and hardly a cycle, while a million Posts' objects live on:
+    with Python's defaults a quarter of the worker's CPU goes into walking them
+    (``docs/decisions/0006-garbage-collector.md``). What is in no cycle is freed at once, as always.
     """
     gc.collect()
     gc.freeze()

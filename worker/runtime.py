@@ -380,7 +380,7 @@ class Worker:
         )
 
     def _meet_topics(self, producer: Any) -> None:  # noqa: ANN401
-        """Have the producer know our topics before it is hurried: its first send to a topic waits for that."""
+        """Have the producer know our topics before it is hurried: its first send to one waits for that."""
         for name in (self._names.sightings, self._names.dead_letters, self._names.leaderboards):
             producer.partitions_for(name)
 

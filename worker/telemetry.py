@@ -30,7 +30,7 @@ BOARD_LEFT_OUT: Final = "toptweets_board_series_left_out"
 BOARD_LEFT_OUT_HELP: Final = "Board series not exported because of publish.prometheus_series"
 
 # A second series for every counter, to say when it began: nobody asks for that.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _LATENCY_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 _WAIT_BUCKETS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

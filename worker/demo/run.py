@@ -44,7 +44,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """How the demo runs. ``seconds``: its length, ``None``: until Ctrl-C. ``port``: the page's, 0: a free one."""
+    """How the demo runs. ``seconds``: its length; ``None``: until Ctrl-C. ``port``: 0 takes a free one."""
 
     seconds: float | None
     port: int

@@ -69,9 +69,7 @@ class Forwarder:
         parcels: list[Parcel] = []
         offsets: dict[Partition, int] = {}
         for partition, batch in records.items():
-            outcomes: Counter[str] = Counter()
-            for record in batch:
-                outcomes[self._read(record, partition, now, parcels)] += 1
+            outcomes = Counter([self._read(record, partition, now, parcels) for record in batch])
             offsets[partition] = batch[-1].offset + 1
             for outcome, count in outcomes.items():
                 self._telemetry.records.labels(partition.topic, outcome).inc(count)

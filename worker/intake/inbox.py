@@ -67,7 +67,8 @@ class Inbox:
             self._events.append(event)
             if isinstance(event, Batch):
                 self._posts += len(event.items)
-        if not self._loop.is_closed():
+        # When it is set, the loop has yet to clear it, and looks at the queue after that.
+        if not self._filled.is_set() and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._filled.set)
 
     async def get(self) -> Event:

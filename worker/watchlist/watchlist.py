@@ -247,7 +247,7 @@ class Watchlist:
     # What leaves
 
     def remove(self, post_id: PostId) -> Place | None:
-        """Stop tracking a Post and erase what is known of it. Returns where it competed, if it was tracked."""
+        """Stop tracking a Post and erase it. Returns where it competed; ``None`` if it was not tracked."""
         row = self._rows.get(post_id)
         if row is None:
             return None
