@@ -1,1 +1,1 @@
-"""Benchmarks: each prints one JSON object a figure. Run them as modules: ``python -m benchmarks.pipeline``."""
+"""Each prints one JSON object a figure. Run them as modules: ``python -m benchmarks.pipeline``."""

@@ -1,9 +1,10 @@
 """What an ID costs from the input topic to the boards, against a bare ``poll()`` loop over the same topic.
 
-200,000 distinct IDs on 8 partitions of a real broker, in two topics that are two campaigns; the sandbox answers, the
-quota is no limit; five metrics. The records are Post IDs as text, or JSON with ``--shape json``. The clock starts at the first record and stops when every Post was measured and is on the boards
-or was kept off them. Then the same records again: they add nothing new. The worker runs in a process of its own, so
-its CPU is the process's, all threads and both hops together.
+200,000 distinct IDs on 8 partitions of a real broker, in two topics that are two campaigns; the sandbox
+answers, the quota is no limit; five metrics. The records are Post IDs as text, or JSON with ``--shape
+json``. The clock starts at the first record and stops when every Post was measured and is on the boards or
+was kept off them. Then the same records again: they add nothing new. The worker runs in a process of its
+own, so its CPU is the process's, all threads and both hops together.
 
     python -m benchmarks.pipeline [--quick] [--posts 200000] [--broker apache|tansu]
 """
