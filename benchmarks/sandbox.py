@@ -44,13 +44,18 @@ def main() -> None:
     )
     parser.add_argument("--requests", type=int, default=5000)
     parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--quick", action="store_true", help="500 requests: to see that it runs")
     options = parser.parse_args()
     world_alone()
     command = [sys.executable, "-m", "sandbox", "--requests-per-minute", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None  # noqa: S101 - asked for just above
-            over_http(json.loads(server.stdout.readline())["url"], options.requests, options.connections)
+            over_http(
+                json.loads(server.stdout.readline())["url"],
+                500 if options.quick else options.requests,
+                options.connections,
+            )
         finally:
             server.terminate()
 
