@@ -69,7 +69,6 @@ class Outlet:
         self._telemetry = telemetry
         self._waiting: dict[Key, Leaderboard | None] = {}
         self._filled = asyncio.Event()
-        self._busy = False
         self._troubled = False
 
     def offer(self, leaderboards: Iterable[Leaderboard], withdrawn: Iterable[Key]) -> None:
@@ -87,17 +86,22 @@ class Outlet:
                 await asyncio.sleep(_RETRY_WAIT)
 
     async def finish(self, within: Seconds) -> None:
-        """Publish what is waiting, if it can be done in time, and close the destination."""
+        """Publish what is waiting, if it can be done in time; then close the destination, in as much time."""
         try:
             async with asyncio.timeout(within):
                 if self._waiting:
                     await self._publish()
-                await self._publisher.close()
         except TimeoutError:
             _log.warning("publish_unfinished", destination=self._publisher.name)
+        try:
+            async with asyncio.timeout(within):
+                await self._publisher.close()
+        except TimeoutError:
+            _log.warning("close_unfinished", destination=self._publisher.name)
 
     async def _publish(self) -> bool:
-        taken, self._waiting = self._waiting, {}
+        # What is taken goes on waiting until it is there: this may fail, or be cancelled to stop.
+        taken = dict(self._waiting)
         self._filled.clear()
         name = self._publisher.name
         boards = [board for board in taken.values() if board is not None]
@@ -108,13 +112,15 @@ class Outlet:
             if boards:
                 await self._publisher.publish(boards)
         except PublishError as error:
-            self._waiting = taken | self._waiting
             self._filled.set()
             self._telemetry.publish_errors.labels(name).inc()
             if not self._troubled:
                 _log.warning("publish_failing", destination=name, error=str(error))
             self._troubled = True
             return False
+        for key, board in taken.items():
+            if self._waiting[key] is board:
+                del self._waiting[key]
         if self._troubled:
             _log.info("publish_works_again", destination=name)
             self._troubled = False

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from worker.boards import Boards, BoardsLimits
 from worker.model import PostId, Sighting, Standings, Tombstone, base_metric
 from worker.watchlist import State, Watchlist, least_able
@@ -45,7 +47,7 @@ class Tracker:
         telemetry: Telemetry,
     ) -> None:
         self.watchlist = Watchlist(asked_metrics(metrics), metrics, limits)
-        self.boards = Boards(metrics, boards, self.watchlist.candidates)
+        self.boards = Boards(metrics, boards, self.watchlist.best)
         self.standings = Standings({})
         self._half_growth = half_growth
         self._telemetry = telemetry
@@ -63,9 +65,9 @@ class Tracker:
                 taken += 1
                 continue
             sightings = _run_of_sightings(items, taken)
-            added = self.watchlist.add(partition, sightings)
-            for post_id in added.joined:
-                self._show(post_id)
+            added = self.watchlist.add(partition, sightings, now)
+            if added.joined:
+                self._show(added.joined)
             taken += added.taken
             if added.taken < len(sightings) and not self._make_room(now):
                 break
@@ -80,7 +82,7 @@ class Tracker:
                 for post_id in counts.post_ids.tolist():
                     self._silences.pop(post_id, None)
         gone = [*outcome.unavailable, *outcome.refused]
-        self._silences.update(outcome.silent)
+        self._silences.update(post_id for post_id in outcome.silent if post_id in self.watchlist)
         silent = [post_id for post_id in outcome.silent if self._silences[post_id] >= _SILENCES]
         for post_id in (*gone, *silent):
             self._silences.pop(post_id, None)
@@ -103,9 +105,12 @@ class Tracker:
         """Another worker owns this partition now."""
         self.boards.drop_partition(partition)
         self._telemetry.retired.labels("revoked").inc(self.watchlist.drop_partition(partition))
+        self._silences = Counter({post: n for post, n in self._silences.items() if post in self.watchlist})
 
     def retire(self, now: Timestamp) -> int:
         """Let go of Posts whose tracking window is over and who are on no board; returns how many."""
+        # A board that waits for its refill does not hold all that belong on it.
+        self.boards.mend()
         over = [
             post_id
             for post_id in self.watchlist.expired(now)
@@ -131,7 +136,7 @@ class Tracker:
         self._folded, self._refills = folded, refills
 
     def check(self) -> None:
-        """Every board equals the plain sort of the whole Watchlist.
+        """Every board, its reserve too, equals the plain sort of the whole Watchlist.
 
         Raises:
             AssertionError: with the board that does not, as it is and as it should be.
@@ -139,23 +144,28 @@ class Tracker:
         self.boards.mend()
         self.boards.check()
         columns, groups = self.watchlist.columns, self.watchlist.groups
-        measured = columns.states == State.MEASURED
-        for campaign in groups.campaigns():
+        partitions = np.unique(columns.partitions[columns.states == State.MEASURED]).tolist()
+        for campaign in {*groups.campaigns(), *self.boards.campaigns()}:
             for metric in self.boards.metrics:
-                partitions = {int(partition) for partition in columns.partitions[measured]}
-                posts = [
-                    pair
-                    for partition in partitions
-                    for pair in self.watchlist.candidates(partition, campaign, metric)
-                ]
-                right = sorted(posts, key=lambda pair: (-pair[1], pair[0]))[: self.boards.limits.top]
-                shown = self.boards.merged(campaign, metric)
-                if shown != right:
-                    raise AssertionError(f"board {campaign}/{metric} is {shown}, and should be {right}")
+                self._check_leaderboard(partitions, campaign, metric)
 
-    def _show(self, post_id: PostId) -> None:
-        """A Post joined campaigns: their boards hear of its values."""
-        change = self.watchlist.change_of(post_id)
+    def _check_leaderboard(self, partitions: Sequence[int], campaign: Campaign, metric: MetricName) -> None:
+        top, posts = self.boards.limits.top, list[tuple[PostId, float]]()
+        for partition in partitions:
+            own = sorted(self.watchlist.candidates(partition, campaign, metric), key=_by_rank)
+            kept = self.boards.kept(partition, campaign, metric)
+            if kept != own[: max(len(kept), top)]:
+                raise AssertionError(
+                    f"board {campaign}/{metric}/{partition} keeps {kept}, and should be of {own}"
+                )
+            posts += own
+        right, shown = sorted(posts, key=_by_rank)[:top], self.boards.merged(campaign, metric)
+        if shown != right:
+            raise AssertionError(f"board {campaign}/{metric} is {shown}, and should be {right}")
+
+    def _show(self, post_ids: Sequence[PostId]) -> None:
+        """Posts joined campaigns: their boards hear of the values."""
+        change = self.watchlist.change_of(post_ids)
         self.boards.update(change.post_ids, change.places, change.old, change.new)
 
     def _make_room(self, now: Timestamp) -> bool:
@@ -164,6 +174,10 @@ class Tracker:
         for post_id in leaving:
             self.remove(post_id, "evicted")
         return bool(leaving)
+
+
+def _by_rank(place: tuple[PostId, float]) -> tuple[float, PostId]:
+    return -place[1], place[0]
 
 
 def _run_of_sightings(items: Sequence[Sighting | Tombstone], start: int) -> list[Sighting]:

@@ -78,7 +78,10 @@ class Board:
             self._order.remove(key)
 
     def refill(self, candidates: Iterable[tuple[PostId, float]]) -> None:
-        """Start again from all Posts that may be on the board, each with its value. O(n log n)."""
+        """Start again from all Posts that may be on the board, each with its value. O(n log n).
+
+        The best of them will do, at least one more than the capacity: the first left out is the floor.
+        """
         order = sorted((-value, post_id) for post_id, value in candidates)
         self._order = SortedList(order[: self.capacity])
         self._keys = {key[1]: key for key in self._order}

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _PLACES_REMEMBERED: Final = 20_000
 
-Refill: TypeAlias = "Callable[[int, Campaign, MetricName], Iterable[tuple[PostId, float]]]"
-"""All Posts of a partition and campaign that have a value of the metric, each with it."""
+Refill: TypeAlias = "Callable[[int, Campaign, MetricName, int], Iterable[tuple[PostId, float]]]"
+"""The best so many Posts of a partition and campaign that have a value of the metric, each with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,11 @@ class Boards:
 
     def drop_partition(self, partition: int) -> None:
         """Forget the boards of a partition that another worker has now."""
-        for place in [place for place in self._rows if place[0] == partition]:
-            self._drop(place)
+        self._drop([place for place in self._rows if place[0] == partition])
 
     def drop_campaign(self, campaign: Campaign) -> None:
         """Forget the boards of a campaign that no tracked Post is in."""
-        for place in [(partition, campaign) for partition in self._of_campaign.get(campaign, ())]:
-            self._drop(place)
-        self._of_campaign.pop(campaign, None)
+        self._drop([(partition, campaign) for partition in self._of_campaign.get(campaign, ())])
 
     def campaigns(self) -> Iterator[Campaign]:
         """The campaigns that have boards."""
@@ -111,6 +108,12 @@ class Boards:
         boards = [self._boards[row][column] for row in self._of_campaign.get(campaign, {}).values()]
         keys = islice(heapq.merge(*(board.keys() for board in boards)), self.limits.top)
         return [(post_id, -negative) for negative, post_id in keys]
+
+    def kept(self, partition: int, campaign: Campaign, metric: MetricName) -> list[tuple[PostId, float]]:
+        """The places of one partition's board, the reserve last."""
+        self.mend()
+        row = self._rows.get((partition, campaign))
+        return [] if row is None else list(self._boards[row][self._columns[metric]].places())
 
     def take_changed(self) -> set[tuple[Campaign, MetricName]]:
         """Which leaderboards may differ since this was asked last."""
@@ -126,7 +129,9 @@ class Boards:
             if row is None or not self._boards[row][column].wants_refill:
                 continue
             board = self._boards[row][column]
-            board.refill(self._refill(partition, campaign, self.metrics[column]))
+            # One more than there are places for: it is the floor.
+            count = board.capacity + 1
+            board.refill(self._refill(partition, campaign, self.metrics[column], count))
             self.refills += 1
             self._touched(row, column, board)
 
@@ -176,14 +181,16 @@ class Boards:
             self._boards[row] = tuple(Board(self.limits.top, self.limits.reserve) for _ in self.metrics)
         return row
 
-    def _drop(self, place: tuple[int, Campaign]) -> None:
-        row = self._rows.pop(place)
-        partition, campaign = place
-        del self._boards[row]
-        self._gates.close(row)
-        of_campaign = self._of_campaign[campaign]
-        of_campaign.pop(partition, None)
-        if not of_campaign:
-            del self._of_campaign[campaign]
-        self._changed.update((campaign, metric) for metric in self.metrics)
-        self._rows_of = {key: rows for key, rows in self._rows_of.items() if row not in rows}
+    def _drop(self, places: Iterable[tuple[int, Campaign]]) -> None:
+        dropped = set()
+        for partition, campaign in places:
+            row = self._rows.pop((partition, campaign))
+            dropped.add(row)
+            del self._boards[row]
+            self._gates.close(row)
+            del self._of_campaign[campaign][partition]
+            if not self._of_campaign[campaign]:
+                del self._of_campaign[campaign]
+            self._changed.update((campaign, metric) for metric in self.metrics)
+        # Rows are used again: who remembers one must look it up anew.
+        self._rows_of = {key: rows for key, rows in self._rows_of.items() if dropped.isdisjoint(rows)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,15 +14,13 @@ from worker.planner.planner import Plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from worker.model import FloatArray, Seconds, Standings
     from worker.planner.planner import Columns, Posts
 
 _MEASURED: Final = 2
 _UNAVAILABLE: Final = 3
 
-Rows: TypeAlias = "NDArray[np.intp]"
+_ALL_ROWS: Final = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,9 @@ class AgeDecaySettings:
     """How often a Post is worth asking for.
 
     ``linger``: longest wait of a due Post for a request to fill up. ``min_interval``: least time between two
-    measurements. ``interval_growth``: a Post is due again after this share of its age. ``half_growth``: age
-    at which half of a Post's growth is over. ``recheck_unavailable``: time between looks at a Post that was
-    gone.
+    measurements. ``interval_growth``: a Post is due again after this share of the age that it was measured
+    at. ``half_growth``: age at which half of a Post's growth is over. ``recheck_unavailable``: time between
+    looks at a Post that was gone.
     """
 
     linger: Seconds
@@ -41,91 +40,110 @@ class AgeDecaySettings:
     recheck_unavailable: Seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Agenda:
+    """When Posts measured before are due next: the first ``len(times)`` of them, in order.
+
+    It holds as long as no asked Post came back; and until ``holds_until`` also if some did, as none of them
+    can be due earlier. A Post that left may still stand in it.
+    """
+
+    times: Sequence[float]
+    answers: int
+    holds_until: float
+
+    def holds(self, now: float, answers: int) -> bool:
+        return now < self.holds_until or answers == self.answers
+
+    def leave_at(self, seats: int, linger: Seconds) -> float:
+        """When a request leaves: so many Posts are due, or the first one has waited the linger."""
+        full = self.times[seats - 1] if len(self.times) >= seats else np.inf
+        return min(full, self.times[0] + linger if self.times else np.inf)
+
+
 class AgeDecay:
     """A request leaves when its seats are full of due Posts, or when one has waited the linger.
 
     New Posts are due at once and go first, longest wait first. A measured Post is due again after
-    ``max(min_interval, interval_growth * age)``; those come by *gain*, the share of a Post's growth that
-    was not seen yet: F(age now) less F(age when measured), with F(a) = 1 - 1/(1 + a/half_growth). Empty
-    seats are filled with Posts that are not due yet, by the same gain. Standings are not looked at.
+    ``max(min_interval, interval_growth * age when measured)``; those come by *gain*, the share of a Post's
+    growth that was not seen yet: F(age now) less F(age when measured), with F(a) = 1 - 1/(1 + a/half_growth).
+    Empty seats are filled with Posts that are not due yet, by the same gain. Standings are not looked at.
     """
 
     def __init__(self, settings: AgeDecaySettings) -> None:
         self._settings = settings
-        self._nothing_due_before = Timestamp(0.0)
+        self._agenda = _Agenda((), -1, -np.inf)
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002
-        """See ``Planner.plan``. O(1) while new Posts fill the seats, else O(tracked Posts)."""
+        """See ``Planner.plan``. O(seats) while new Posts fill them or nothing is due, else O(tracked)."""
         new = posts.first_unmeasured(seats)
         if len(new) == seats:
             return Plan(new, now, len(new))
-        linger_over = posts.waiting_since(new[0]) + self._settings.linger if new else np.inf
-        if now < min(linger_over, self._nothing_due_before):
-            return Plan((), Timestamp(min(linger_over, self._nothing_due_before)), len(new))
-        return self._look_at_all(now, posts.columns, new, linger_over, seats)
+        if self._agenda.holds(now, posts.answers):
+            plan = self._wait(now, posts, new, seats)
+            if plan is not None:
+                return plan
+        due_at = self._due_at(posts.columns, _ALL_ROWS)
+        due = len(new) + int(np.count_nonzero(due_at <= now))
+        if due < seats:
+            self._agenda = self._make_agenda(now, posts, due_at, seats)
+            plan = self._wait(now, posts, new, seats)
+            if plan is not None:
+                return plan
+        return Plan([*new, *self._best(posts.columns, due_at, now, seats - len(new))], now, due)
 
     def due_at(self, columns: Columns, row: int) -> Timestamp:
-        """When the Post in a row, measured before, is due again."""
-        now = float(columns.measured[row])
-        return Timestamp(float(self._due_at(columns, np.array([row]), now)[0]))
+        """When the Post in a row, measured before and not in flight, is due again."""
+        return Timestamp(float(self._due_at(columns, slice(row, row + 1))[0]))
 
-    def _look_at_all(
-        self, now: Timestamp, columns: Columns, new: Sequence[PostId], linger_over: float, seats: int
-    ) -> Plan:
-        askable = (columns.states >= _MEASURED) & ~columns.in_flight
-        rows = np.flatnonzero(askable)
-        due_at = self._due_at(columns, rows, now)
-        due = due_at <= now
-        due_count = len(new) + int(np.count_nonzero(due))
-        first_due = float(due_at.min(initial=np.inf))
-        leave_at = min(linger_over, first_due + self._settings.linger)
-        if due_count < seats and now < leave_at:
-            wake_at = min(leave_at, self._due_count_reached(due_at, seats - len(new)))
-            # What is measured from now on is due after min_interval at the earliest.
-            self._nothing_due_before = Timestamp(min(wake_at, now + self._settings.min_interval))
-            return Plan((), Timestamp(min(self._nothing_due_before, linger_over)), due_count)
-        self._nothing_due_before = Timestamp(0.0)
-        chosen = self._best(columns, rows, due, now, seats - len(new))
-        return Plan([*new, *chosen], now, due_count)
+    def _wait(self, now: Timestamp, posts: Posts, new: Sequence[PostId], seats: int) -> Plan | None:
+        """The plan to wait, if there is still time by the agenda."""
+        agenda, linger = self._agenda, self._settings.linger
+        leave_at = agenda.leave_at(seats - len(new), linger)
+        if new:
+            leave_at = min(leave_at, posts.longest_wait_since(new) + linger)
+        if leave_at <= now:
+            return None
+        if posts.answers != agenda.answers:
+            leave_at = min(leave_at, agenda.holds_until)
+        return Plan((), Timestamp(leave_at), len(new) + bisect_right(agenda.times, now))
 
-    def _due_at(self, columns: Columns, rows: Rows, now: float) -> FloatArray:
+    def _make_agenda(self, now: Timestamp, posts: Posts, due_at: FloatArray, count: int) -> _Agenda:
+        times = np.partition(due_at, count - 1)[:count] if len(due_at) > count else due_at
+        columns = posts.columns
+        # Who is in flight, or is asked for from now on, is not due before min_interval after it was asked.
+        asked_first = float(columns.asked[columns.in_flight].min(initial=now))
+        return _Agenda(
+            np.sort(times[times < np.inf]).tolist(), posts.answers, asked_first + self._settings.min_interval
+        )
+
+    def _due_at(self, columns: Columns, rows: slice) -> FloatArray:
+        """When Posts measured before are due; never, where there is no such Post or it is in flight."""
         settings = self._settings
-        interval = np.maximum(settings.min_interval, settings.interval_growth * (now - _born(columns, rows)))
-        interval[columns.states[rows] == _UNAVAILABLE] = settings.recheck_unavailable
+        states, measured = columns.states[rows], columns.measured[rows]
+        interval = measured - np.fmin(columns.created[rows], columns.seen[rows])
+        interval *= settings.interval_growth
+        np.maximum(interval, settings.min_interval, out=interval)
+        interval[states == _UNAVAILABLE] = settings.recheck_unavailable
         # A request that failed counts as a try: else its Posts would be asked for again at once, for ever.
-        return np.maximum(columns.measured[rows] + interval, columns.asked[rows] + settings.min_interval)
+        due_at = np.maximum(measured + interval, columns.asked[rows] + settings.min_interval)
+        due_at[(states < _MEASURED) | columns.in_flight[rows]] = np.inf
+        return due_at
 
-    @staticmethod
-    def _due_count_reached(due_at: FloatArray, count: int) -> float:
-        """When so many Posts are due."""
-        if len(due_at) < count:
-            return np.inf
-        return float(np.partition(due_at, count - 1)[count - 1])
-
-    def _best(
-        self,
-        columns: Columns,
-        rows: Rows,
-        due: NDArray[np.bool_],
-        now: float,
-        count: int,
-    ) -> list[PostId]:
+    def _best(self, columns: Columns, due_at: FloatArray, now: float, count: int) -> list[PostId]:
+        rows = np.flatnonzero(due_at <= now)
+        if len(rows) < count:
+            rows = np.flatnonzero(due_at < np.inf)
         half = self._settings.half_growth
-        age_now = np.maximum(now - _born(columns, rows), 0.0)
-        age_then = np.maximum(columns.measured[rows] - _born(columns, rows), 0.0)
-        gain = 1 / (1 + age_then / half) - 1 / (1 + age_now / half)
+        # A Post was there when it was seen, whatever time its ID holds.
+        born = np.fmin(columns.created[rows], columns.seen[rows])
+        seen = 1 / (1 + np.maximum(columns.measured[rows] - born, 0.0) / half)
+        gain = seen - 1 / (1 + np.maximum(now - born, 0.0) / half)
         gain[columns.states[rows] == _UNAVAILABLE] = 0.0
         # Due ones come before others, however little they gain: 1 is more than any gain.
-        rank = gain + due
-        worth = rows[rank > 0], rank[rank > 0]
-        if len(worth[0]) > count:
-            best = np.argpartition(-worth[1], count)[:count] if count else np.zeros(0, dtype=np.intp)
-            worth = worth[0][best], worth[1][best]
-        order = np.argsort(-worth[1], kind="stable")
-        return [PostId(post_id) for post_id in columns.post_ids[worth[0][order]].tolist()]
-
-
-def _born(columns: Columns, rows: Rows) -> FloatArray:
-    """When Posts were created; for an ID that holds no time, when it was seen."""
-    created = columns.created[rows]
-    return np.where(np.isnan(created), columns.seen[rows], created)
+        rank = gain + (due_at[rows] <= now)
+        if len(rows) > count:
+            best = np.argpartition(-rank, count)[:count]
+            rows, rank = rows[best], rank[best]
+        order = np.argsort(-rank, kind="stable")
+        return [PostId(post_id) for post_id in columns.post_ids[rows[order[rank[order] > 0]]].tolist()]

@@ -39,11 +39,15 @@ class Posts(Protocol):
     def columns(self) -> Columns:
         """What is known, by row."""
 
+    @property
+    def answers(self) -> int:
+        """How often asked Posts came back, with whatever answer: as long as it stands, none is due anew."""
+
     def first_unmeasured(self, count: int) -> list[PostId]:
         """The Posts that wait longest for their first request, not in flight."""
 
-    def waiting_since(self, post_id: PostId) -> Timestamp:
-        """Since when a Post has waited for its first request."""
+    def longest_wait_since(self, post_ids: Sequence[PostId]) -> Timestamp:
+        """Since when the one of these that waits longest has waited for its first request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Plan:
     """The next request, or until when there is none.
 
     ``post_ids`` is empty when no request should leave now; then ``wake_at`` is when to plan again, unless a
-    new Post comes first. ``due`` counts the Posts that were due.
+    new Post or an answer comes first. ``due`` counts the Posts that were due.
     """
 
     post_ids: Sequence[PostId]

@@ -2,6 +2,7 @@
 
 from worker.watchlist.columns import State
 from worker.watchlist.eviction import least_able
-from worker.watchlist.watchlist import Added, Change, Tracked, Watchlist, WatchlistLimits
+from worker.watchlist.shapes import Added, Change, Tracked, WatchlistLimits
+from worker.watchlist.watchlist import Watchlist
 
 __all__ = ["Added", "Change", "State", "Tracked", "Watchlist", "WatchlistLimits", "least_able"]

@@ -62,11 +62,15 @@ class Columns:
         del self._free[-count:]
         return rows
 
-    def give_back(self, row: int) -> None:
-        """A row that holds no Post any more."""
-        self.states[row] = State.FREE
-        self.in_flight[row] = False
-        self._free.append(row)
+    def give_back(self, rows: list[int]) -> None:
+        """Rows that hold no Post any more."""
+        self.states[rows] = State.FREE
+        self.in_flight[rows] = False
+        self._free.extend(rows)
+
+    def born(self) -> FloatArray:
+        """When Posts were created. Of an ID that holds no time, or one still to come: when it was seen."""
+        return np.fmin(self.created, self.seen)
 
     @property
     def nbytes(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -10,39 +10,48 @@ from worker.model import PostId, is_per_hour
 from worker.watchlist.columns import State
 
 if TYPE_CHECKING:
-    from worker.model import FloatArray, Seconds, Standings, Timestamp
+    from worker.model import FloatArray, MetricName, Seconds, Standings, Timestamp
     from worker.watchlist.watchlist import Watchlist
+
+_FREE_PLACE: Final = -np.inf
+"""The bar of a leaderboard that is not full: any value reaches it."""
 
 
 def least_able(
     watchlist: Watchlist, standings: Standings, now: Timestamp, count: int, half_growth: Seconds
 ) -> list[PostId]:
-    """At most ``count`` measured Posts, those first whose forecast is farthest below every bar.
+    """At most ``count`` Posts that were asked for, those first whose forecast is farthest below every bar.
 
     The forecast of a count is what it comes to when growth is over, by the curve that the planner starts
-    from: count * (1 + half_growth / age). A Post above a bar, or on a board with free places, is named last.
+    from: count + (count + 1) * half_growth / age. The one more keeps a Post that was just born, and that
+    nobody can have liked yet, from being taken for one that nobody likes. Unavailable Posts, and those whose
+    metrics are not available, reach nothing and are named before all others; Posts above a bar, or on a
+    board with free places, are named last.
     """
     columns = watchlist.columns
-    rows = np.flatnonzero((columns.states == State.MEASURED) & ~columns.in_flight)
-    if not len(rows):
-        return []
-    born = np.where(np.isnan(columns.created[rows]), columns.seen[rows], columns.created[rows])
-    still_to_come = 1 + half_growth / np.maximum(now - born, 1.0)
-    forecast = np.nan_to_num(columns.values[rows], nan=0.0)
-    counted = [column for column, metric in enumerate(watchlist.metrics) if not is_per_hour(metric)]
-    forecast[:, counted] *= still_to_come[:, np.newaxis]
-
-    bars = _bars(watchlist, standings)[columns.groups[rows]]
-    nearness = np.max((forecast + 1) / (bars + 1), axis=1)
-    order = np.argsort(nearness, kind="stable")[:count]
+    rows = np.flatnonzero((columns.states >= State.MEASURED) & ~columns.in_flight)
+    to_come = half_growth / np.maximum(now - columns.born()[rows], 1.0)
+    nearness = np.full(len(rows), -np.inf)
+    # One metric at a time: at a million Posts each array is megabytes.
+    for column, metric in enumerate(watchlist.metrics):
+        forecast = columns.values[rows, column]
+        if not is_per_hour(metric):
+            forecast += (forecast + 1) * to_come
+        bars = _bars(watchlist, standings, metric)[columns.groups[rows]]
+        near = np.where(bars == _FREE_PLACE, np.inf, forecast / (np.maximum(bars, 0.0) + 1))
+        near[np.isnan(forecast)] = -np.inf
+        np.maximum(nearness, near, out=nearness)
+    if count < len(rows):
+        least = np.argpartition(nearness, count)[:count]
+        rows, nearness = rows[least], nearness[least]
+    order = np.argsort(nearness, kind="stable")
     return [PostId(post_id) for post_id in columns.post_ids[rows[order]].tolist()]
 
 
-def _bars(watchlist: Watchlist, standings: Standings) -> FloatArray:
-    """The lowest bar of each set of campaigns at each metric, shape (sets, metrics)."""
+def _bars(watchlist: Watchlist, standings: Standings, metric: MetricName) -> FloatArray:
+    """The lowest bar of each set of campaigns, by the set's number."""
     sets = dict(watchlist.groups.sets())
-    bars = np.zeros((max(sets, default=-1) + 1, len(watchlist.metrics)))
+    bars = np.zeros(max(sets, default=-1) + 1)
     for number, campaigns in sets.items():
-        for column, metric in enumerate(watchlist.metrics):
-            bars[number, column] = min(standings.bar(campaign, metric) for campaign in campaigns)
+        bars[number] = min(standings.bars.get((campaign, metric), _FREE_PLACE) for campaign in campaigns)
     return bars

@@ -39,9 +39,9 @@ class Groups:
         self._posts[number] += 1
         return number
 
-    def leave(self, number: int) -> None:
-        """One Post less in a set."""
-        self._posts[number] -= 1
+    def leave(self, number: int, posts: int = 1) -> None:
+        """So many Posts less in a set."""
+        self._posts[number] -= posts
         if self._posts[number]:
             return
         del self._posts[number]
@@ -83,7 +83,7 @@ class Groups:
 
     def _find(self, campaigns: tuple[Campaign, ...]) -> int:
         named = dict.fromkeys(campaign for campaign in campaigns if campaign != ALL)
-        room = self.max_campaigns - len(self._members.keys() - {ALL})
+        room = self.max_campaigns - (len(self._members) - (ALL in self._members))
         new = [campaign for campaign in named if campaign not in self._members]
         folded = new[max(room, 0) :]
         allowed = (ALL, *sorted(named.keys() - set(folded)))

@@ -34,7 +34,7 @@ def grow(
 
     Returns:
         Shape (n, metrics), counts an hour; ``nan`` where the count is, and where the Post's creation is
-        unknown and no measurement is old enough.
+        unknown and no measurement with this metric is old enough.
     """
     old_enough = (columns.kept_at[rows] > 0) & (at - columns.kept_at[rows] >= window)
     moving = rows[old_enough]
@@ -44,8 +44,10 @@ def grow(
     columns.kept[rows[keeping]] = counts[keeping]
     columns.kept_at[rows[keeping]] = at
 
-    based = columns.base_at[rows] > 0
-    since = np.where(based, columns.base_at[rows], columns.created[rows])
-    base = np.where(based[:, np.newaxis], columns.base[rows], 0.0)
-    hours = np.maximum(at - since, _SHORTEST) / _HOUR
-    return (counts - base) / hours[:, np.newaxis]
+    base, base_at = columns.base[rows], columns.base_at[rows, np.newaxis]
+    # A base measured without this metric is none for it: not available is not 0, and not for ever either.
+    based = (base_at > 0) & ~np.isnan(base)
+    # A Post that is there when it is seen is no younger, whatever the clock says that its ID was made by.
+    created = np.minimum(columns.created[rows], columns.seen[rows])[:, np.newaxis]
+    hours = np.maximum(at - np.where(based, base_at, created), _SHORTEST) / _HOUR
+    return (counts - np.where(based, base, 0.0)) / hours

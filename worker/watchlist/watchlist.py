@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,68 +12,23 @@ from worker.model import NOT_AVAILABLE, PostId, base_metric, creation_times, is_
 from worker.watchlist.columns import Columns, State
 from worker.watchlist.groups import Groups
 from worker.watchlist.growth import grow
+from worker.watchlist.shapes import Added, Change, Tracked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from worker.model import Campaign, Counts, FloatArray, IntArray, MetricName, Seconds, Sighting, Timestamp
-
-Place: TypeAlias = "tuple[int, tuple[Campaign, ...]]"
-"""Where a Post competes: its ``sightings`` partition, and its campaigns with ``all`` first."""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchlistLimits:
-    """How much is tracked, and for how long."""
-
-    tracking_window: Seconds
-    max_posts: int
-    max_campaigns: int
-    growth_window: Seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of some Sightings: how many were taken, how many Posts are new, who joined campaigns."""
-
-    taken: int
-    new: int
-    joined: tuple[PostId, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an answer changed: ``Boards.update`` takes it. Values have the shape (Posts, board metrics)."""
-
-    post_ids: IntArray
-    places: Sequence[Place]
-    old: FloatArray
-    new: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """All that is known of one Post. ``values`` are by board metric, without those not available."""
-
-    post_id: PostId
-    state: State
-    partition: int
-    campaigns: tuple[Campaign, ...]
-    created_at: Timestamp | None
-    seen_at: Timestamp
-    measured_at: Timestamp | None
-    values: dict[MetricName, float]
-    author: str | None
-    text: str | None
+    from worker.model import Campaign, Counts, FloatArray, IntArray, MetricName, Sighting, Timestamp
+    from worker.watchlist.shapes import Place, WatchlistLimits
 
 
 class Watchlist:
     """The tracked Posts of this worker's partitions.
 
     ``asked_metrics`` are the counts that answers bring, in their order; ``metrics`` those that boards are of,
-    derived ones too. Not safe for threads: one loop owns it.
+    derived ones too. ``answers`` counts how often asked Posts came back, with whatever answer. Not safe for
+    threads: one loop owns it.
     """
 
     def __init__(
@@ -83,6 +37,7 @@ class Watchlist:
         self.metrics = tuple(metrics)
         self.limits = limits
         self.groups = Groups(limits.max_campaigns)
+        self.answers = 0
         grown = [metric for metric in metrics if is_per_hour(metric)]
         columns_of = {metric: column for column, metric in enumerate(asked_metrics)}
         self._counted = [i for i, metric in enumerate(metrics) if not is_per_hour(metric)]
@@ -102,10 +57,11 @@ class Watchlist:
 
     # What comes in
 
-    def add(self, partition: int, sightings: Sequence[Sighting]) -> Added:
+    def add(self, partition: int, sightings: Sequence[Sighting], now: Timestamp) -> Added:
         """Track the Posts of some Sightings; of those that are tracked already, unite the campaigns.
 
-        Takes them in order until the Watchlist is full; ``taken`` says how many.
+        Takes them in order until the Watchlist is full; ``taken`` says how many. What a clock ahead of ours
+        saw counts as seen ``now``: else it would wait for its first request until then.
         """
         fresh: dict[PostId, Sighting] = {}
         known: list[Sighting] = []
@@ -117,11 +73,11 @@ class Watchlist:
                 fresh[sighting.post_id] = sighting
             else:
                 break
-        self._admit(partition, list(fresh.values()))
+        self._admit(partition, list(fresh.values()), now)
         joined = tuple(sighting.post_id for sighting in known if self._join(sighting))
         return Added(len(fresh) + len(known), len(fresh), joined)
 
-    def _admit(self, partition: int, fresh: Sequence[Sighting]) -> None:
+    def _admit(self, partition: int, fresh: Sequence[Sighting], now: Timestamp) -> None:
         if not fresh:
             return
         free = self.columns.take(len(fresh))
@@ -131,7 +87,7 @@ class Watchlist:
         columns.partitions[rows] = partition
         columns.groups[rows] = [self.groups.join(sighting.campaigns) for sighting in fresh]
         columns.created[rows] = creation_times(ids)
-        columns.seen[rows] = [sighting.seen_at for sighting in fresh]
+        columns.seen[rows] = np.minimum([sighting.seen_at for sighting in fresh], now)
         columns.asked[rows] = 0
         columns.measured[rows] = 0
         columns.values[rows] = np.nan
@@ -141,16 +97,15 @@ class Watchlist:
         columns.states[rows] = State.NEW
         for sighting, row in zip(fresh, free, strict=True):
             self._rows[sighting.post_id] = row
-            if sighting.author is not None or sighting.text is not None:
+            if sighting.author or sighting.text:
                 self._words[sighting.post_id] = (sighting.author, sighting.text)
         self._unmeasured.extend(sighting.post_id for sighting in fresh)
 
     def _join(self, sighting: Sighting) -> bool:
-        """Unite a tracked Post with a further Sighting of it; whether it competes in more campaigns now."""
+        """Unite a tracked Post with a further Sighting of it; whether it has joined campaigns."""
         row = self._rows[sighting.post_id]
-        available = self.columns.states[row] != State.UNAVAILABLE
-        if available and sighting.post_id not in self._words and (sighting.author or sighting.text):
-            self._words[sighting.post_id] = (sighting.author, sighting.text)
+        if sighting.author or sighting.text:
+            self._add_words(sighting, row)
         before = int(self.columns.groups[row])
         campaigns = self.groups.campaigns_of(before)
         if all(campaign in campaigns for campaign in sighting.campaigns):
@@ -159,6 +114,16 @@ class Watchlist:
         self.columns.groups[row] = after
         self.groups.leave(before)
         return after != before
+
+    def _add_words(self, sighting: Sighting, row: int) -> None:
+        """Keep what was not known yet; of a Post that is gone nothing."""
+        author, text = self.words(sighting.post_id)
+        if (author is None or text is None) and self._state(row) != State.UNAVAILABLE:
+            self._words[sighting.post_id] = (author or sighting.author, text or sighting.text)
+
+    def _state(self, row: int) -> int:
+        """As an int: to compare a number of numpy's with a ``State`` takes fifty times as long."""
+        return int(self.columns.states[row])
 
     # What is asked and answered
 
@@ -192,11 +157,12 @@ class Watchlist:
 
     def ask_again(self, post_ids: Iterable[PostId]) -> None:
         """These Posts were asked for and nothing was learned: they are as they were before."""
+        self.answers += 1
         for post_id in post_ids:
             row = self._rows.get(post_id)
             if row is not None:
                 self.columns.in_flight[row] = False
-                if self.columns.states[row] == State.NEW:
+                if self._state(row) == State.NEW:
                     self._unmeasured.append(post_id)
 
     def record(self, counts: Counts) -> Change:
@@ -207,6 +173,7 @@ class Watchlist:
         picks = np.array([i for i, row in found if row >= 0], dtype=np.intp)
         rows = np.array([row for _, row in found if row >= 0], dtype=np.intp)
         columns = self.columns
+        self.answers += 1
         columns.in_flight[rows] = False
         newer = columns.measured[rows] <= counts.measured_at
         picks, rows = picks[newer], rows[newer]
@@ -226,6 +193,7 @@ class Watchlist:
 
     def mark_unavailable(self, post_ids: Iterable[PostId], at: Timestamp) -> list[tuple[PostId, Place]]:
         """These Posts are gone for now: values and words are erased. Returns where they competed."""
+        self.answers += 1
         gone = []
         for post_id in post_ids:
             row = self._rows.get(post_id)
@@ -244,6 +212,12 @@ class Watchlist:
         row = self._rows[post_id]
         return float(max(self.columns.seen[row], self.columns.asked[row]))  # type: ignore[return-value]
 
+    def longest_wait_since(self, post_ids: Sequence[PostId]) -> Timestamp:
+        """``waiting_since`` of the one of these Posts that has waited longest; there must be one."""
+        rows = [self._rows[post_id] for post_id in post_ids]
+        since = np.maximum(self.columns.seen[rows], self.columns.asked[rows])
+        return float(since.min())  # type: ignore[return-value]
+
     # What leaves
 
     def remove(self, post_id: PostId) -> Place | None:
@@ -255,22 +229,27 @@ class Watchlist:
         del self._rows[post_id]
         self._words.pop(post_id, None)
         self.groups.leave(int(self.columns.groups[row]))
-        self.columns.give_back(row)
+        self.columns.give_back([row])
         return place
 
     def drop_partition(self, partition: int) -> int:
         """Forget a partition that another worker has now; returns how many Posts it had."""
-        rows = np.flatnonzero((self.columns.partitions == partition) & (self.columns.states != State.FREE))
-        for post_id in self.columns.post_ids[rows].tolist():
-            self.remove(post_id)
+        columns = self.columns
+        rows = np.flatnonzero((columns.partitions == partition) & (columns.states != State.FREE))
+        for post_id in columns.post_ids[rows].tolist():
+            del self._rows[post_id]
+            self._words.pop(post_id, None)
+        for group, posts in zip(*np.unique(columns.groups[rows], return_counts=True), strict=True):
+            self.groups.leave(int(group), int(posts))
+        columns.give_back(rows.tolist())
+        self._unmeasured = deque(post_id for post_id in self._unmeasured if post_id in self._rows)
         return len(rows)
 
     def expired(self, now: Timestamp) -> list[PostId]:
         """Posts that were measured and whose tracking window is over; who is on a board may stay."""
         columns = self.columns
-        born = np.where(np.isnan(columns.created), columns.seen, columns.created)
-        asked = (columns.states == State.MEASURED) | (columns.states == State.UNAVAILABLE)
-        over = asked & ~columns.in_flight & (born + self.limits.tracking_window < now)
+        asked = columns.states >= State.MEASURED
+        over = asked & ~columns.in_flight & (columns.born() + self.limits.tracking_window < now)
         return [PostId(post_id) for post_id in columns.post_ids[over].tolist()]
 
     # What is known
@@ -280,9 +259,10 @@ class Watchlist:
         row = self._rows[post_id]
         return int(self.columns.partitions[row]), self.groups.campaigns_of(int(self.columns.groups[row]))
 
-    def change_of(self, post_id: PostId) -> Change:
-        """A Post's values as if all were new: for boards that it has just joined."""
-        rows = np.array([self._rows[post_id]], dtype=np.intp)
+    def change_of(self, post_ids: Sequence[PostId]) -> Change:
+        """The values of some Posts as if all were new: for boards that they have just joined."""
+        rows = np.array([self._rows[post_id] for post_id in post_ids], dtype=np.intp)
+        rows = rows[self.columns.states[rows] == State.MEASURED]
         new = self.columns.values[rows]
         return Change(self.columns.post_ids[rows], self._places(rows), np.full_like(new, np.nan), new)
 
@@ -290,6 +270,24 @@ class Watchlist:
         self, partition: int, campaign: Campaign, metric: MetricName
     ) -> Iterator[tuple[PostId, float]]:
         """All Posts of a partition and campaign that have a value of the metric, each with it."""
+        post_ids, values = self._candidates(partition, campaign, metric)
+        return zip(post_ids.tolist(), values.tolist(), strict=True)
+
+    def best(
+        self, partition: int, campaign: Campaign, metric: MetricName, count: int
+    ) -> list[tuple[PostId, float]]:
+        """The ``count`` best of the candidates, best first: value descending, then the older Post."""
+        post_ids, values = self._candidates(partition, campaign, metric)
+        if len(values) > count:
+            bar = np.partition(values, len(values) - count)[len(values) - count]
+            reach = values >= bar
+            post_ids, values = post_ids[reach], values[reach]
+        order = np.lexsort((post_ids, -values))[:count]
+        return list(zip(post_ids[order].tolist(), values[order].tolist(), strict=True))
+
+    def _candidates(
+        self, partition: int, campaign: Campaign, metric: MetricName
+    ) -> tuple[IntArray, FloatArray]:
         columns = self.columns
         values = columns.values[:, self.metrics.index(metric)]
         groups = self.groups.with_campaign(campaign)
@@ -299,7 +297,7 @@ class Watchlist:
             & np.isin(columns.groups, groups)
             & ~np.isnan(values)
         )
-        return zip(columns.post_ids[rows].tolist(), values[rows].tolist(), strict=True)
+        return columns.post_ids[rows], values[rows]
 
     def tracked(self, post_id: PostId) -> Tracked | None:
         """All that is known of a Post; ``None`` when it is not tracked."""
@@ -312,7 +310,7 @@ class Watchlist:
         author, text = self.words(post_id)
         return Tracked(
             post_id=post_id,
-            state=State(int(columns.states[row])),
+            state=State(self._state(row)),
             partition=partition,
             campaigns=campaigns,
             created_at=None if np.isnan(created) else created,  # type: ignore[arg-type]
