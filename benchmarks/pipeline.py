@@ -141,10 +141,10 @@ async def through_worker(values: dict[str, Any], load_of: dict[str, Any]) -> dic
     worker = Worker(load(None, values), telemetry)
     async with worker.running():
         while not records_read(telemetry):
-            await asyncio.sleep(STEP / 4)
+            await look_again(worker)
         started, cpu = time.perf_counter(), time.process_time()
         while len(worker.tracker.watchlist) < posts or worker.tracker.watchlist.states()[State.NEW]:
-            await asyncio.sleep(STEP)
+            await look_again(worker)
         worker.tracker.boards.mend()
         wall, cpu_new = time.perf_counter() - started, time.process_time() - cpu
         requests = telemetry.requests.labels("totals", "200")._value.get()  # noqa: SLF001 -- no other way to read it
@@ -158,9 +158,16 @@ async def through_worker(values: dict[str, Any], load_of: dict[str, Any]) -> dic
         cpu, before = time.process_time(), time.perf_counter()
         await asyncio.to_thread(again, values, load_of)
         while records_read(telemetry) < 2 * posts:
-            await asyncio.sleep(STEP)
+            await look_again(worker)
         repeated = time.process_time() - cpu - idle * (time.perf_counter() - before)
     return {"wall": wall, "cpu": cpu_new, "repeated_cpu": repeated, "requests": requests}
+
+
+async def look_again(worker: Worker) -> None:
+    """A moment later; raises what the worker failed of."""
+    await asyncio.sleep(STEP)
+    if worker.failure.done():
+        raise worker.failure.result()
 
 
 def again(values: dict[str, Any], load_of: dict[str, Any]) -> None:
