@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+import time
+from typing import Final, Literal, Self
 
 import structlog
+from kafka.errors import AuthorizationError, SaslAuthenticationFailedError
 
-_LEAST_LEVELS = {
+_QUIET_FOR: Final = 600.0
+_LEAST_LEVELS: Final = {
     "kafka": logging.ERROR,
     "httpx": logging.WARNING,
     "uvicorn": logging.WARNING,
 }
+_REFUSALS: Final = (SaslAuthenticationFailedError, AuthorizationError)
 
 
 def set_up_logs(form: Literal["auto", "json", "console"], level: str) -> None:
@@ -38,6 +42,51 @@ def set_up_logs(form: Literal["auto", "json", "console"], level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_KafkaSaysItOnce())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for library, least in _LEAST_LEVELS.items():
         logging.getLogger(library).setLevel(least)
+
+
+class _KafkaSaysItOnce(logging.Filter):
+    """Of each module of kafka-python, one line in ten minutes.
+
+    In an outage each of its clients tells of each try to connect again; our own events tell it once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("kafka"):
+            return True
+        now = time.monotonic()
+        if now - self._said.get(record.name, -_QUIET_FOR) < _QUIET_FOR:
+            return False
+        self._said[record.name] = now
+        return True
+
+
+class LastKafkaError(logging.Handler):
+    """While in its block, the last error that kafka-python told its log of: it raises less than it knows.
+
+    A refused login is kept before all that comes after it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.error: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler.emit``."""
+        for error in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(error, BaseException) and not isinstance(self.error, _REFUSALS):
+                self.error = error
+
+    def __enter__(self) -> Self:
+        logging.getLogger("kafka").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("kafka").removeHandler(self)

@@ -9,7 +9,7 @@ import structlog
 from kafka.errors import KafkaError
 
 from worker.intake.topics import TopicsError
-from worker.runtime import Worker
+from worker.runtime import BrokersError, Worker
 from worker.signals import stop_on_signals
 
 if TYPE_CHECKING:
@@ -25,20 +25,31 @@ FAILED: Final = 1
 async def run(settings: Settings, telemetry: Telemetry) -> int:
     """Run a worker until a signal or a failure; returns the exit code.
 
-    SIGTERM or SIGINT stops it in order; a second one ends the process at once.
+    SIGTERM or SIGINT stops it in order, also while it starts; a second one ends the process at once.
     """
     stop = stop_on_signals()
+    started = asyncio.Event()
+    working = asyncio.create_task(_work(settings, telemetry, stop, started))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done() and not started.is_set():
+        working.cancel()
+        await asyncio.wait((working,))
+        if working.cancelled():
+            _log.info("stopped", while_starting=True)
+            return STOPPED
+    return await working
+
+
+async def _work(settings: Settings, telemetry: Telemetry, stop: asyncio.Event, started: asyncio.Event) -> int:
     try:
         async with Worker(settings, telemetry).running() as worker:
-            stopping = asyncio.create_task(stop.wait())
-            failing = asyncio.ensure_future(worker.failure)
-            await asyncio.wait((stopping, failing), return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if worker.failure.done():
-                error = worker.failure.result()
+            started.set()
+            if (error := await worker.until(stop)) is not None:
                 _log.error("failed", error=repr(error), exc_info=error)
                 return FAILED
-    except (TopicsError, KafkaError, OSError) as error:
+    except (BrokersError, TopicsError, KafkaError, OSError) as error:
         _log.error("cannot_run", error=str(error) or repr(error))
         return FAILED
     return STOPPED

@@ -46,8 +46,9 @@ class Telemetry:
         # Intake
         self.records = Counter(
             "toptweets_records",
-            "Records read from the input topics, by what they turned out to be",
-            ["topic", "outcome"],  # sighting, repeated, tombstone, skipped, dead_letter
+            "Records read from the input topics and sightings, by what they turned out to be",
+            # Of input: sighting, repeated, tombstone, skipped, dead_letter. Of sightings: owned, refused.
+            ["topic", "outcome"],
             registry=registry,
         )
         self.dead_letters = Counter(

@@ -10,6 +10,7 @@ from worker.watchlist import State
 
 if TYPE_CHECKING:
     from worker.engagement import Circuit
+    from worker.intake import BrokerWatch
     from worker.model import PostId, Timestamp
     from worker.ownership import Ownership
     from worker.planner import AgeDecay
@@ -23,13 +24,21 @@ class Views:
     """Answers what the HTTP routes ask of the worker."""
 
     def __init__(
-        self, tracker: Tracker, planner: AgeDecay, ownership: Ownership, circuit: Circuit, progress: Progress
+        self,
+        tracker: Tracker,
+        *,
+        planner: AgeDecay,
+        ownership: Ownership,
+        circuit: Circuit,
+        progress: Progress,
+        watch: BrokerWatch,
     ) -> None:
         self._tracker = tracker
         self._planner = planner
         self._ownership = ownership
         self._circuit = circuit
         self._progress = progress
+        self._watch = watch
 
     def post(self, post_id: PostId) -> PostView | None:
         """What is known of a Post; ``None`` when it is not tracked."""
@@ -61,8 +70,15 @@ class Views:
         return Health(not stalled, checks)
 
     def ready(self) -> Health:
-        """The worker has its partitions and has read them, so that its boards are whole."""
-        checks = {"sightings": self._ownership.describe(), "api": self._circuit.reason or "asked"}
+        """The worker has its partitions and has read them, so that its boards are whole.
+
+        The rest is told for whoever looks: while brokers or the API are down, the boards are still served.
+        """
+        checks = {
+            "sightings": self._ownership.describe(),
+            "kafka": self._watch.down or "answers",
+            "api": self._circuit.reason or "asked",
+        }
         return Health(self._ownership.restored, checks)
 
     def _due_at(self, state: State, post_id: PostId) -> Timestamp | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kafka.errors import KafkaError
 from rich.console import Console
 
 from sandbox.server import SandboxSettings, running_sandbox
@@ -17,11 +18,13 @@ from worker.connections import KafkaConnections
 from worker.demo.posts import DemoPosts
 from worker.demo.verdict import judge
 from worker.embedded import EmbeddedBrokerError, embedded_broker
+from worker.intake.topics import TopicsError
 from worker.model import Timestamp
-from worker.runtime import Worker
+from worker.runtime import BrokersError, Worker
 from worker.settings import Settings, load
 from worker.signals import stop_on_signals
 from worker.telemetry import Telemetry
+from worker.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,25 +110,24 @@ async def _run(
 ) -> int:
     kafka = KafkaConnections(settings.kafka)
     topic = settings.kafka.topic[0]
-    await asyncio.to_thread(_make_topic, kafka, topic)
-    producer = await asyncio.to_thread(kafka.producer)
+    await in_thread(_make_topic, kafka, topic)
+    producer = await in_thread(kafka.producer)
     try:
         async with Worker(settings, Telemetry()).running() as worker:
             say(f"Live leaderboards: {worker.server.url}/")
             say("Posts are published, measured and ranked." + ("" if options.seconds else " Ctrl-C ends it."))
             posts = DemoPosts(options.seed, options.posts_per_second, Timestamp(time.time()))
             publishing = asyncio.create_task(_publish(posts, producer, topic, options.seconds))
-            await _wait_for_end(options.seconds, stop, worker)
-            if worker.failure.done():
-                raise DemoError(f"the worker failed: {worker.failure.result()!r}")
-            if stop.is_set() or options.seconds is None:
+            if not await _lasted(options.seconds, stop, worker, publishing):
                 publishing.cancel()
                 await asyncio.gather(publishing, return_exceptions=True)
                 return 0
-            await publishing
             verdict = await judge(worker.tracker, sandbox.world, posts.post_ids)
+    except (BrokersError, TopicsError, KafkaError, OSError) as error:
+        raise DemoError(str(error)) from error
     finally:
-        await asyncio.to_thread(producer.close, timeout=1)
+        with contextlib.suppress(KafkaError):
+            await in_thread(producer.close, timeout=1)
     Console(highlight=False).print(verdict.table())
     for fault in verdict.faults[:10]:
         say(f"fault: {fault}")
@@ -151,11 +153,23 @@ async def _publish(posts: DemoPosts, producer: Any, topic: str, length: float | 
         for key, value in posts.published(loop.time() - started):
             producer.send(topic, value, key=key)
         await asyncio.sleep(_STEP)
-    await asyncio.to_thread(producer.flush, timeout=5)
+    await in_thread(producer.flush, timeout=5)
 
 
-async def _wait_for_end(seconds: float | None, stop: asyncio.Event, worker: Worker) -> None:
-    stopping = asyncio.create_task(stop.wait())
-    failing = asyncio.ensure_future(worker.failure)
-    await asyncio.wait((stopping, failing), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+async def _lasted(
+    seconds: float | None, stop: asyncio.Event, worker: Worker, publishing: asyncio.Task[None]
+) -> bool:
+    """Wait for the end: True when the time is over and all is published, False when it was stopped.
+
+    Raises:
+        DemoError: the worker or the publishing failed.
+    """
+    stopping = asyncio.create_task(worker.until(stop))
+    ends = {stopping, publishing} if seconds is None else {stopping}
+    await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done() and (error := stopping.result()) is not None:
+        raise DemoError(f"the worker failed: {error!r}") from error
     stopping.cancel()
+    if not stop.is_set():
+        await publishing
+    return not stop.is_set()

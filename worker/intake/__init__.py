@@ -5,10 +5,12 @@ from worker.intake.inbox import Assigned, Batch, Event, Inbox, Restored, Revoked
 from worker.intake.input_reader import InputReader
 from worker.intake.sightings_reader import SightingsReader
 from worker.intake.topics import TopicNames, ensure_topics
+from worker.intake.watch import BrokerWatch
 
 __all__ = [
     "Assigned",
     "Batch",
+    "BrokerWatch",
     "Event",
     "Forwarder",
     "Inbox",

@@ -10,35 +10,65 @@ if TYPE_CHECKING:
     from worker.intake.clients import Record
     from worker.model import Source, Unreadable
 
-LONGEST_VALUE: Final = 900_000
-"""Bytes: brokers take records up to 1 MB unless told otherwise. Of a longer one, the head is kept."""
+LONGEST_RECORD: Final = 1_000_000
+"""Bytes: brokers take records up to 1 MiB unless told otherwise. Of a longer value, the head is kept."""
+
+_LONGEST_KEY: Final = 100_000
+_LONGEST_HEADERS: Final = 100_000
+_SMALLEST_HEAD: Final = 1000
 
 
 def dead_letter(topic: str, record: Record, source: Source, why: Unreadable) -> Parcel:
     """The dead letter of a record that could not be read.
 
-    Key and value are the record's. Headers: ``reason``, ``detail``, ``topic``, ``partition``, ``offset``, and
-    ``bytes`` (of the whole value) where only its head is kept, ``null`` where there was none. The record's
-    own headers follow.
+    Key and value are the record's. After the record's own headers come ``reason``, ``detail``, ``topic``,
+    ``partition``, ``offset``; and ``null`` where there was no value, ``bytes`` (of the whole value) where
+    only its head is kept, ``key_bytes`` where the key is too long to be kept, ``headers_left_out`` where
+    headers are.
     """
-    headers = [
+    ours = [
         ("reason", why.reason.encode()),
         ("detail", why.detail.encode(errors="replace")),
         ("topic", source.topic.encode()),
         ("partition", str(source.partition).encode()),
         ("offset", str(source.offset).encode()),
     ]
-    value = record.value
-    if value is not None and len(value) > LONGEST_VALUE:
-        headers.append(("bytes", str(len(value)).encode()))
-        value = value[:LONGEST_VALUE]
-    room = LONGEST_VALUE // 10
-    for name, content in record.headers or ():
-        room -= len(name) + len(content or b"")
-        if room > 0:
-            headers.append((name, content or b""))
-    key = record.key if record.key is None or len(record.key) <= LONGEST_VALUE // 10 else None
+    key, value = record.key, record.value
+    if key is not None and len(key) > _LONGEST_KEY:
+        ours.append(("key_bytes", str(len(key)).encode()))
+        key = None
     if value is None:
         # A null value would be a tombstone here, and a record with neither key nor value cannot be sent.
-        headers.append(("null", b"true"))
-    return Parcel(topic, key, value or b"", None, headers)
+        ours.append(("null", b"true"))
+        value = b""
+    theirs = [(name, content or b"") for name, content in record.headers or ()]
+    if _size(theirs) > _LONGEST_HEADERS:
+        ours.append(("headers_left_out", str(len(theirs)).encode()))
+        theirs = []
+    room = LONGEST_RECORD - _size(theirs) - _size(ours) - len(key or b"")
+    return _cut(Parcel(topic, key, value, None, [*theirs, *ours]), room)
+
+
+def smaller(letter: Parcel) -> Parcel:
+    """The dead letter for brokers that found it too large: half of the value, or what little is needed."""
+    size = len(letter.value or b"")
+    if size >= _SMALLEST_HEAD:
+        return _cut(letter, size // 2)
+    # ``detail`` and what follows are ours; the record's headers and key are what is large.
+    names = [name for name, _ in letter.headers or ()]
+    ours = (letter.headers or [])[len(names) - 1 - names[::-1].index("reason") :]
+    return letter._replace(key=None, headers=ours)
+
+
+def _cut(letter: Parcel, room: int) -> Parcel:
+    """With at most so much of the value, and a header on how long it was."""
+    value, headers = letter.value or b"", letter.headers or []
+    if len(value) <= room:
+        return letter
+    if headers[-1][0] != "bytes":
+        headers = [*headers, ("bytes", str(len(value)).encode())]
+    return letter._replace(value=value[:room], headers=headers)
+
+
+def _size(headers: list[tuple[str, bytes]]) -> int:
+    return sum(len(name.encode()) + len(content) + 10 for name, content in headers)

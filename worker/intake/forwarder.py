@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from kafka.errors import KafkaError
+import structlog
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from worker.formats.wire import encode_sighting, encode_tombstone
-from worker.intake.dead_letters import dead_letter
+from worker.intake.dead_letters import dead_letter, smaller
 from worker.intake.ledger import Ledger, Parcel
 from worker.model import PostId, Sighting, Skip, Source, Tombstone, Unreadable
 
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
     from worker.model import Clock, Timestamp
     from worker.telemetry import Telemetry
 
+_log = structlog.get_logger(__name__)
+
 _MIXER: Final = 0x9E3779B97F4A7C15
 _WORD: Final = 2**64 - 1
+
+_LARGEST_IN_FLIGHT: Final = 64 * 2**20
+"""Bytes of values: dead letters may be a megabyte each."""
 
 
 def partition_of(post_id: PostId, partitions: int) -> int:
@@ -60,8 +66,9 @@ class Forwarder:
         self._in_flight_limit = in_flight
         self._clock = clock
         self._telemetry = telemetry
-        self._ledger = Ledger(self._send)
+        self._ledger = Ledger(self._send, self._refit)
         self._failures = 0
+        self._troubled = False
 
     def take(self, records: Mapping[Partition, Sequence[Record]]) -> None:
         """Read some records and send them on."""
@@ -84,6 +91,7 @@ class Forwarder:
         if self._ledger.failures > self._failures:
             self._telemetry.forward_errors.inc(self._ledger.failures - self._failures)
             self._failures = self._ledger.failures
+        self._tell_trouble()
 
     def take_acknowledged(self) -> dict[Partition, int]:
         """The offsets that may be committed since this was asked last."""
@@ -101,7 +109,8 @@ class Forwarder:
     @property
     def full(self) -> bool:
         """Whether so much is on its way that no more should be read."""
-        return self._ledger.in_flight >= self._in_flight_limit or self._ledger.stuck
+        ledger = self._ledger
+        return ledger.stuck or ledger.in_flight >= self._in_flight_limit or ledger.size >= _LARGEST_IN_FLIGHT
 
     def _read(self, record: Record, partition: Partition, now: Timestamp, parcels: list[Parcel]) -> str:
         reading = self._reader.read(record.value, record.key, record.headers, partition.topic, now)
@@ -135,3 +144,18 @@ class Forwarder:
         except KafkaError:
             # The ledger keeps it, counts it, and tries again.
             return None
+
+    def _refit(self, parcel: Parcel, error: BaseException) -> Parcel:
+        """What to send after a failure: the same, unless it is a dead letter that brokers find too large."""
+        too_large = isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError)
+        return smaller(parcel) if too_large and parcel.topic == self._names.dead_letters else parcel
+
+    def _tell_trouble(self) -> None:
+        trouble = self._ledger.trouble
+        if (trouble is not None) == self._troubled:
+            return
+        self._troubled = trouble is not None
+        if self._troubled:
+            _log.warning("forward_failing", error=trouble)
+        else:
+            _log.info("forward_works_again")

@@ -9,13 +9,14 @@ import structlog
 from kafka import ConsumerRebalanceListener, OffsetAndMetadata
 from kafka.errors import KafkaError
 
-from worker.intake.clients import Partition
+from worker.intake.commits import Commits
 from worker.intake.polling import Polling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from worker.intake.clients import Consumer, Record
+    from worker.intake.clients import Consumer, Partition, Record
+    from worker.intake.commits import Taken
     from worker.intake.forwarder import Forwarder
     from worker.model import Clock, Seconds
     from worker.telemetry import Telemetry
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _COMMIT_EVERY: Final = 1.0
-_SETTLE_AT_STOP: Final = 3.0
+_SETTLE_AT_STOP: Final = 2.5
 _SETTLE_STEP: Final = 0.02
-_COMMIT_AT_STOP_MS: Final = 2000
+_COMMIT_AT_STOP_MS: Final = 1500
 
 
 class InputReader:
@@ -51,7 +52,7 @@ class InputReader:
         self._polling = Polling(
             "input", consumer, self, failed=failed, progressed=progressed, clock=clock, telemetry=telemetry
         )
-        self._to_commit: dict[Partition, int] = {}
+        self._commits = Commits()
         self._lost: set[Partition] = set()
         self._lock = threading.Lock()
         self._committed_at = clock.monotonic()
@@ -74,6 +75,8 @@ class InputReader:
 
     def take(self, records: Mapping[Partition, Sequence[Record]]) -> None:
         """See ``Work.take``."""
+        # Before these are entered: of a partition lost and won again, only what was polled before is dropped.
+        self._drop_lost()
         self._forwarder.take(records)
 
     def turn(self) -> None:
@@ -82,7 +85,7 @@ class InputReader:
         now = self._clock.monotonic()
         if now - self._committed_at >= _COMMIT_EVERY:
             self._committed_at = now
-            self._commit(self._take_to_commit(self._consumer.assignment()))
+            self._commit(self._commits.take())
 
     def full(self) -> bool:
         """See ``Work.full``."""
@@ -100,66 +103,65 @@ class InputReader:
             self._note_acknowledged()
             pause.wait(_SETTLE_STEP)
         self._note_acknowledged()
-        offsets = _offsets(self._take_to_commit(self._consumer.assignment()))
+        offsets = self._commits.take().offsets
         if not offsets:
             return
         try:
-            self._consumer.commit(offsets, timeout_ms=_COMMIT_AT_STOP_MS)
+            self._consumer.commit(_offsets(offsets), timeout_ms=_COMMIT_AT_STOP_MS)
         except KafkaError as error:
             # Nothing is lost: what was not committed is read again.
             _log.warning("commit_failed_at_stop", error=repr(error))
 
+    # Ownership, in the client's I/O thread
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """These partitions are ours."""
+        self._commits.own(partitions)
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        """These partitions are being taken away: commit what is acknowledged of them, for the next owner."""
+        self._commit(self._commits.take(partitions))
+        self.lost(partitions)
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        """These partitions are another member's: no offset of before may be committed any more."""
+        self._commits.disown(partitions)
+        with self._lock:
+            self._lost |= set(partitions)
+
     # Offsets
 
-    def commit_before_losing(self, partitions: set[Partition]) -> None:
-        """Commit what is acknowledged of partitions that are being taken away; in the client's I/O thread."""
-        self._commit(self._take_to_commit(partitions))
-        self.forget(partitions)
-
-    def forget(self, partitions: set[Partition]) -> None:
-        """These partitions are another member's: no offset of before may be committed any more."""
-        self._take_to_commit(partitions)
-        with self._lock:
-            self._lost |= partitions
-
-    def _note_acknowledged(self) -> None:
+    def _drop_lost(self) -> None:
         with self._lock:
             lost, self._lost = self._lost, set()
         if lost:
             self._forwarder.drop(lost)
+
+    def _note_acknowledged(self) -> None:
+        self._drop_lost()
         self._forwarder.settle()
-        acknowledged = self._forwarder.take_acknowledged()
-        with self._lock:
-            self._to_commit.update(acknowledged)
+        self._commits.note(self._forwarder.take_acknowledged())
 
-    def _take_to_commit(self, partitions: set[Partition]) -> dict[Partition, int]:
-        with self._lock:
-            taken = {key: offset for key, offset in self._to_commit.items() if key in partitions}
-            for key in taken:
-                del self._to_commit[key]
-        return taken
-
-    def _commit(self, taken: Mapping[Partition, int]) -> None:
-        if taken:
-            self._consumer.commit_async(_offsets(taken), callback=self._told)
-
-    def _told(self, offsets: Mapping[Partition, Any], response: object) -> None:
-        failed = isinstance(response, Exception)
-        if failed:
-            # To be tried again with the next commit, unless a later offset is waiting there already.
-            with self._lock:
-                for key, offset in offsets.items():
-                    partition = Partition(*key)
-                    self._to_commit[partition] = max(self._to_commit.get(partition, 0), offset.offset)
-        if failed != self._commit_troubled:
-            self._commit_troubled = failed
-            _log.warning("commit_failing", error=repr(response)) if failed else _log.info(
-                "commit_works_again"
+    def _commit(self, taken: Taken) -> None:
+        if taken.offsets:
+            self._consumer.commit_async(
+                _offsets(taken.offsets), callback=lambda _, response: self._told(taken, response)
             )
 
+    def _told(self, taken: Taken, response: object) -> None:
+        failed = isinstance(response, Exception)
+        if failed:
+            self._commits.failed(taken)
+        if failed != self._commit_troubled:
+            self._commit_troubled = failed
+            if failed:
+                _log.warning("commit_failing", error=repr(response))
+            else:
+                _log.info("commit_works_again")
 
-def _offsets(taken: Mapping[Partition, int]) -> dict[Partition, Any]:
-    return {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in taken.items()}
+
+def _offsets(offsets: Mapping[Partition, int]) -> dict[Partition, Any]:
+    return {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
@@ -169,12 +171,20 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
         self._reader = reader
 
     def on_partitions_assigned(self, assigned: Iterable[Partition]) -> None:
-        _log.info("input_assigned", partitions=[f"{topic}:{number}" for topic, number in assigned])
+        partitions = sorted(assigned)
+        self._reader.assigned(partitions)
+        _log.info("input_assigned", partitions=_names(partitions))
 
     def on_partitions_revoked(self, revoked: Iterable[Partition]) -> None:
-        self._reader.commit_before_losing(set(revoked))
-        _log.info("input_revoked", partitions=[f"{topic}:{number}" for topic, number in revoked])
+        partitions = sorted(revoked)
+        self._reader.revoked(partitions)
+        _log.info("input_revoked", partitions=_names(partitions))
 
     def on_partitions_lost(self, lost: Iterable[Partition]) -> None:
-        self._reader.forget(set(lost))
-        _log.warning("input_lost", partitions=[f"{topic}:{number}" for topic, number in lost])
+        partitions = sorted(lost)
+        self._reader.lost(partitions)
+        _log.warning("input_lost", partitions=_names(partitions))
+
+
+def _names(partitions: Iterable[Partition]) -> list[str]:
+    return [f"{topic}:{number}" for topic, number in partitions]

@@ -24,37 +24,62 @@ class Parcel(NamedTuple):
 
 @dataclass(slots=True)
 class _Page:
-    """One poll: where it ends in each partition, and what was sent for it, ``None`` if sending failed."""
+    """One poll: where it ends in each partition, and what was sent for it, ``None`` where it was not yet."""
 
     offsets: Mapping[Partition, int]
     parcels: list[Parcel]
     sent: list[Sent | None]
+    size: int
     done: int = 0
 
 
 class Ledger:
     """Polls in order, each with what it sent. An offset is given out once all before it is acknowledged.
 
-    ``send`` is tried again for whatever failed, for ever: the records wait in the input until then.
+    ``send`` gives ``None`` for what cannot even be sent now. Whatever fails is sent again, for ever: the
+    records wait in the input until then. ``refit`` may give another parcel for one that failed with an error.
+    The records of one key keep their order also when some of them are sent again, so that the last one of
+    them says what holds.
     """
 
-    def __init__(self, send: Callable[[Parcel], Sent | None]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Parcel], Sent | None],
+        refit: Callable[[Parcel, BaseException], Parcel] | None = None,
+    ) -> None:
         self._send = send
+        self._refit = refit
         self._pages: deque[_Page] = deque()
         self._acknowledged: dict[Partition, int] = {}
         self.in_flight = 0
+        self.size = 0
+        """Bytes of the values under way."""
         self.failures = 0
+        self.trouble: str | None = None
+        """What sending fails with at present; ``None`` while all goes well."""
+        self._unsent = 0
 
     def enter(self, offsets: Mapping[Partition, int], parcels: list[Parcel]) -> None:
         """A poll that ends at these offsets (of the next record to read) and sends these records."""
-        self._pages.append(_Page(offsets, parcels, [self._send(parcel) for parcel in parcels]))
+        size = sum(len(parcel.value or b"") for parcel in parcels)
+        page = _Page(offsets, parcels, [None] * len(parcels), size)
         self.in_flight += len(parcels)
+        self.size += size
+        self._pages.append(page)
+        was_stuck = self.stuck
+        self._unsent += len(parcels)
+        if not was_stuck:
+            self._send_all(page)
 
     def settle(self) -> None:
         """Look which records are acknowledged by now, and send again what failed."""
         while self._pages and self._settled(self._pages[0]):
             page = self._pages.popleft()
+            self.size -= page.size
+            self.trouble = None
             self._acknowledged.update(page.offsets)
+        if self._pages and _failed(self._pages[0].sent[self._pages[0].done]):
+            self._send_failed_again()
 
     def take_acknowledged(self) -> dict[Partition, int]:
         """The offsets that may be committed since this was asked last."""
@@ -70,19 +95,53 @@ class Ledger:
 
     @property
     def stuck(self) -> bool:
-        """Whether the head of the ledger waits for a record that could not even be sent."""
-        return bool(self._pages) and None in self._pages[0].sent
+        """Whether records wait that could not even be sent."""
+        return self._unsent > 0
 
     def _settled(self, page: _Page) -> bool:
-        before = page.done
-        while page.done < len(page.sent):
-            sent = page.sent[page.done]
-            if sent is None or (sent.is_done and sent.exception is not None):
-                self.failures += 1
-                page.sent[page.done] = self._send(page.parcels[page.done])
-                break
-            if not sent.is_done:
+        before, sent = page.done, page.sent
+        while page.done < len(sent):
+            one = sent[page.done]
+            if one is None or not one.is_done or one.exception is not None:
                 break
             page.done += 1
         self.in_flight -= page.done - before
-        return page.done == len(page.sent)
+        return page.done == len(sent)
+
+    def _send_failed_again(self) -> None:
+        """Everything that failed, and what follows it under the same key; until a send is not possible."""
+        keys: set[tuple[str, bytes | None]] = set()
+        for page in self._pages:
+            for index in range(page.done, len(page.parcels)):
+                name = page.parcels[index].topic, page.parcels[index].key
+                if name in keys or _failed(page.sent[index]):
+                    keys.add(name)
+                    if not self._send_one(page, index):
+                        return
+
+    def _send_all(self, page: _Page) -> None:
+        for index in range(len(page.parcels)):
+            if not self._send_one(page, index):
+                # Each try may take seconds, and the thread must be back in its poll: try again later.
+                return
+
+    def _send_one(self, page: _Page, index: int) -> bool:
+        """Send it, for the first time or again; whether that was possible."""
+        before = page.sent[index]
+        if before is not None and before.is_done and before.exception is not None:
+            self.failures += 1
+            self.trouble = repr(before.exception)
+            if self._refit is not None:
+                page.parcels[index] = self._refit(page.parcels[index], before.exception)
+        sent = self._send(page.parcels[index])
+        if sent is None:
+            self.failures += 1
+            self.trouble = self.trouble or "nothing can be sent"
+            return False
+        self._unsent -= before is None
+        page.sent[index] = sent
+        return True
+
+
+def _failed(sent: Sent | None) -> bool:
+    return sent is None or (sent.is_done and sent.exception is not None)

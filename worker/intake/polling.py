@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 from kafka.errors import (
     AuthorizationError,
-    IllegalStateError,
     KafkaError,
     SaslAuthenticationFailedError,
 )
@@ -28,6 +28,10 @@ POLL_MS: Final = 1000
 _PAUSED_POLL_MS: Final = 100
 _ERROR_WAIT: Final = 1.0
 _LAG_EVERY: Final = 1.0
+_CLOSE_MS: Final = 2000
+
+_GONE: Final = (KafkaError, KeyError)
+"""What kafka-python raises for a partition that a rebalance, in its own thread, took away just now."""
 
 
 class Work(Protocol):
@@ -78,6 +82,7 @@ class Polling:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._troubled = False
+        self._paused = False
         self._lag_at = 0.0
         self._lag_of: set[Partition] = set()
 
@@ -104,47 +109,61 @@ class Polling:
             self._failed(error)
         finally:
             try:
-                self._consumer.close(autocommit=False, timeout_ms=3000)
+                self._consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
             except (KafkaError, RuntimeError) as error:
                 _log.warning("consumer_close_failed", consumer=self._name, error=repr(error))
 
     def _once(self) -> None:
         try:
-            paused = self._pause_or_resume()
-            short = paused or self._work.hurried()
+            short = self._pause_or_resume() or self._work.hurried()
             records = self._consumer.poll(timeout_ms=_PAUSED_POLL_MS if short else POLL_MS)
-        except (SaslAuthenticationFailedError, AuthorizationError, IllegalStateError):
+        except (SaslAuthenticationFailedError, AuthorizationError):
             raise
         except KafkaError as error:
-            if not self._troubled:
-                _log.warning("kafka_trouble", consumer=self._name, error=repr(error))
-            self._troubled = True
-            self._stop.wait(_ERROR_WAIT)
+            if type(error) is KafkaError and error.__cause__ is not None:
+                # This is how kafka-python says that our rebalance listener failed: a fault of ours.
+                raise
+            self._wait_out(error)
             return
-        if self._troubled and records:
-            _log.info("kafka_trouble_over", consumer=self._name)
-            self._troubled = False
         if records:
             self._work.take(records)
-        self._work.turn()
+            if self._troubled:
+                _log.info("kafka_trouble_over", consumer=self._name)
+                self._troubled = False
+        try:
+            self._work.turn()
+            self._tell_lag()
+        except KafkaError as error:
+            self._wait_out(error)
+            return
         self._progressed()
-        self._tell_lag()
+
+    def _wait_out(self, error: KafkaError) -> None:
+        if not self._troubled:
+            _log.warning("kafka_trouble", consumer=self._name, error=repr(error))
+        self._troubled = True
+        self._stop.wait(_ERROR_WAIT)
 
     def _pause_or_resume(self) -> bool:
+        """Pause while there is no room, and resume after that; whether all is paused."""
         paused = self._consumer.paused()
-        if self._work.full():
-            unpaused = self._consumer.assignment() - paused
-            if unpaused:
-                self._consumer.pause(*unpaused)
-                if not paused:
-                    _log.info("reading_paused", consumer=self._name)
-            self._telemetry.paused.labels(self._name).set(1)
-            return True
-        if paused:
-            self._consumer.resume(*paused)
-            _log.info("reading_resumed", consumer=self._name)
-        self._telemetry.paused.labels(self._name).set(0)
-        return False
+        full = self._work.full()
+        if full:
+            for partition in self._consumer.assignment() - paused:
+                # One that a rebalance takes away in this moment needs no pause.
+                with contextlib.suppress(*_GONE):
+                    self._consumer.pause(partition)
+            if not self._paused:
+                _log.info("reading_paused", consumer=self._name)
+        else:
+            for partition in paused:
+                with contextlib.suppress(*_GONE):
+                    self._consumer.resume(partition)
+            if self._paused:
+                _log.info("reading_resumed", consumer=self._name)
+        self._paused = full
+        self._telemetry.paused.labels(self._name).set(full)
+        return full
 
     def _tell_lag(self) -> None:
         now = self._clock.monotonic()
@@ -156,7 +175,7 @@ class Polling:
             self._telemetry.lag.remove(partition.topic, str(partition.partition))
         self._lag_of = set()
         for partition in assigned:
-            end, position = self._consumer.highwater(partition), position_of(self._consumer, partition)
+            end, position = end_of(self._consumer, partition), position_of(self._consumer, partition)
             if end is not None and position is not None:
                 lag = max(0, end - position)
                 self._telemetry.lag.labels(partition.topic, str(partition.partition)).set(lag)
@@ -164,8 +183,16 @@ class Polling:
 
 
 def position_of(consumer: Consumer, partition: Partition) -> int | None:
-    """The offset of the next record, if it is known without asking the brokers."""
+    """The offset of the next record, if it is known without asking the brokers and the partition is ours."""
     try:
         return consumer.position(partition, timeout_ms=0)
-    except (KafkaError, AssertionError):
+    except _GONE:
+        return None
+
+
+def end_of(consumer: Consumer, partition: Partition) -> int | None:
+    """The offset after the last record, as of the last answer, if the partition is ours."""
+    try:
+        return consumer.highwater(partition)
+    except _GONE:
         return None

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from worker.model import Campaign
 
 if TYPE_CHECKING:
-    from worker.model import Campaign, Clock, PostId, Seconds, Sighting
+    from worker.model import Clock, PostId, Seconds, Sighting
+
+_WORDS: Final = Campaign("")
+"""Noted among a Post's campaigns when it was forwarded with its author or text. No campaign has this name."""
 
 
 class RecentPosts:
     """Posts with the campaigns they were forwarded with: at most ``limit``, for at most ``window`` seconds.
+
+    Also noted is whether their author or text went along: a Post first seen as a bare ID is forwarded again
+    when they are known.
 
     Kept as two generations; when the younger is half of the limit or of the window, the older is forgotten.
     So a Post is remembered for half of each at least, and no clean-up ever stops the work.
@@ -27,8 +36,10 @@ class RecentPosts:
         return len(self._young) + len(self._old)
 
     def covers(self, sighting: Sighting) -> bool:
-        """Whether the Post was forwarded lately with all these campaigns; if not, it is noted now."""
-        post_id, campaigns = sighting.post_id, sighting.campaigns
+        """Whether the Post was forwarded lately with all that this Sighting has; if not, it is noted now."""
+        post_id, campaigns, _, author, text = sighting
+        if author is not None or text is not None:
+            campaigns = _with_words(campaigns)
         known = self._young.get(post_id)
         if known is None:
             known = self._old.get(post_id)
@@ -55,3 +66,9 @@ class RecentPosts:
     def _turn(self) -> None:
         self._old, self._young = self._young, {}
         self._turned_at = self._clock.monotonic()
+
+
+@lru_cache(8192)
+def _with_words(campaigns: tuple[Campaign, ...]) -> tuple[Campaign, ...]:
+    """The same few campaigns come again, and share one tuple."""
+    return (_WORDS, *campaigns)

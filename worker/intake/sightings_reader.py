@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from kafka import ConsumerRebalanceListener, OffsetAndMetadata
 
 from worker.formats.wire import decode
+from worker.intake.forwarder import partition_of
 from worker.intake.inbox import Assigned, Batch, Restored, Revoked
-from worker.intake.polling import Polling, position_of
+from worker.intake.polling import Polling, end_of, position_of
 from worker.model import Unreadable
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _COMMIT_EVERY: Final = 1.0
+_TELL_EVERY: Final = 60.0
 
 
 class SightingsReader:
@@ -37,6 +40,7 @@ class SightingsReader:
         consumer: Consumer,
         inbox: Inbox,
         *,
+        partitions: int,
         queue_posts: int,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
@@ -45,6 +49,7 @@ class SightingsReader:
     ) -> None:
         self._consumer = consumer
         self._inbox = inbox
+        self._partitions = partitions
         self._queue_posts = queue_posts
         self._clock = clock
         self._telemetry = telemetry
@@ -58,6 +63,8 @@ class SightingsReader:
             telemetry=telemetry,
         )
         self._restoring: dict[Partition, int | None] = {}
+        self._lock = threading.Lock()
+        self._told_at: dict[str, Seconds] = {}
         self._committed_at = clock.monotonic()
         self._full = False
 
@@ -83,7 +90,10 @@ class SightingsReader:
             for record in batch:
                 item = decode(record.key, record.value)
                 if isinstance(item, Unreadable):
-                    self._refuse(partition, record, item)
+                    self._refuse(partition, record, item.reason, item.detail)
+                elif partition_of(item.post_id, self._partitions) != partition.partition:
+                    # Another worker owns this Post: two of them would show it twice.
+                    self._refuse(partition, record, "misplaced", "the Post belongs to another partition.")
                 else:
                     items.append(item)
             self._telemetry.records.labels(partition.topic, "owned").inc(len(items))
@@ -119,25 +129,30 @@ class SightingsReader:
         if not partitions:
             return
         self._consumer.seek_to_beginning(*partitions)
-        self._inbox.put(Assigned(tuple(partition.partition for partition in partitions)))
-        for partition in partitions:
-            self._restoring[partition] = None
+        with self._lock:
+            self._restoring |= dict.fromkeys(partitions)
+            self._inbox.put(Assigned(tuple(partition.partition for partition in partitions)))
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
         """These partitions are not ours any more."""
-        for partition in partitions:
-            self._restoring.pop(partition, None)
-        if partitions:
+        if not partitions:
+            return
+        with self._lock:
+            for partition in partitions:
+                self._restoring.pop(partition, None)
             self._inbox.put(Revoked(tuple(partition.partition for partition in partitions)))
 
     def _look_whether_restored(self, partition: Partition) -> None:
-        position, end = position_of(self._consumer, partition), self._consumer.highwater(partition)
-        if position is None or end is None:
-            return
-        goal = self._restoring.get(partition) or end
-        self._restoring[partition] = goal
-        if position >= goal and self._restoring.pop(partition, None) is not None:
-            self._inbox.put(Restored(partition.partition))
+        position, end = position_of(self._consumer, partition), end_of(self._consumer, partition)
+        with self._lock:
+            if position is None or end is None or partition not in self._restoring:
+                return
+            goal = self._restoring[partition]
+            if goal is None:
+                goal = self._restoring[partition] = end
+            if position >= goal:
+                del self._restoring[partition]
+                self._inbox.put(Restored(partition.partition))
 
     def _show_offsets(self) -> None:
         positions = {
@@ -151,11 +166,17 @@ class SightingsReader:
         if offsets:
             self._consumer.commit_async(offsets)
 
-    def _refuse(self, partition: Partition, record: Record, why: Unreadable) -> None:
-        """Only workers write to this topic, so this is a stranger's record, or a newer worker's."""
-        self._telemetry.records.labels(partition.topic, "dead_letter").inc()
-        where = f"{partition.topic}:{partition.partition}:{record.offset}"
-        _log.error("sighting_unreadable", record=where, reason=why.reason, detail=why.detail)
+    def _refuse(self, partition: Partition, record: Record, reason: str, detail: str) -> None:
+        """Only workers write to this topic, so this is a stranger's record, or a newer worker's.
+
+        Told once a minute a reason at most; the counter has them all.
+        """
+        self._telemetry.records.labels(partition.topic, "refused").inc()
+        now = self._clock.monotonic()
+        if now - self._told_at.get(reason, -_TELL_EVERY) >= _TELL_EVERY:
+            self._told_at[reason] = now
+            where = f"{partition.topic}:{partition.partition}:{record.offset}"
+            _log.error("sighting_refused", record=where, reason=reason, detail=detail)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _SINGLE: Final = 1
+_FLAGS: Final = re.compile(r"\(\?[aiLmsux]+\)")
 
 
 class TopicsError(Exception):
@@ -41,6 +43,13 @@ class TopicNames:
     def dead_letters(self) -> str:
         """Records that could not be read."""
         return f"{self.group}.dead-letters"
+
+    def others(self, pattern: str) -> str:
+        """The pattern of topics without our own: what we write must never come in again as input."""
+        flags = _FLAGS.match(pattern)
+        begin = flags.end() if flags else 0
+        own = "sightings|journal|partials|leaderboards|handles|dead-letters"
+        return rf"{pattern[:begin]}(?!(?-i:{re.escape(self.group)}\.(?:{own})$))(?:{pattern[begin:]})"
 
 
 def ensure_topics(

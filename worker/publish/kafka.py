@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kafka.errors import KafkaError
@@ -32,7 +33,9 @@ def record_key(campaign: Campaign, metric: MetricName) -> bytes:
 class KafkaPublisher:
     """Sends each leaderboard as a record, a withdrawn one as a tombstone, and waits until all are there.
 
-    The producer must keep the order of records of a partition also when it tries again.
+    The producer must keep the order of records of a partition also when it tries again. It is given no more
+    before all it was given is acknowledged or has failed: it keeps everything in memory while brokers are
+    down.
     """
 
     name: Final = "kafka"
@@ -41,6 +44,8 @@ class KafkaPublisher:
         self._producer = producer
         self._topic = topic
         self._timeout = timeout
+        self._under_way: list[Any] = []
+        self._sending = threading.Lock()
 
     async def publish(self, leaderboards: Sequence[Leaderboard]) -> None:
         """See ``Publisher.publish``."""
@@ -56,17 +61,25 @@ class KafkaPublisher:
     async def _send(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         try:
             async with asyncio.timeout(self._timeout):
+                await self._await_under_way()
+                self._under_way.clear()
                 # In a thread: a send waits for the brokers when they are not known yet, or not there.
-                sent = await asyncio.to_thread(self._send_all, records)
-                while not all(record.is_done for record in sent):  # noqa: ASYNC110 -- done in a thread
-                    await asyncio.sleep(_STEP)
+                await asyncio.to_thread(self._send_all, records)
+                await self._await_under_way()
         except TimeoutError as error:
             raise PublishError(f"{self._topic}: not acknowledged within {self._timeout:g} s") from error
         except KafkaError as error:
             raise PublishError(f"{self._topic}: {error!r}") from error
-        failed = next((record.exception for record in sent if record.exception is not None), None)
+        failed = next((one.exception for one in self._under_way if one.exception is not None), None)
         if failed is not None:
             raise PublishError(f"{self._topic}: {failed!r}") from failed
 
-    def _send_all(self, records: Sequence[tuple[bytes, bytes | None]]) -> list[Any]:
-        return [self._producer.send(self._topic, value, key=key) for key, value in records]
+    async def _await_under_way(self) -> None:
+        while not all(one.is_done for one in self._under_way):  # noqa: ASYNC110 -- done in a thread
+            await asyncio.sleep(_STEP)
+
+    def _send_all(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        # The lock: a publication that was cancelled may still be sending, and must not come after this one.
+        with self._sending:
+            for key, value in records:
+                self._under_way.append(self._producer.send(self._topic, value, key=key))

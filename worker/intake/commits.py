@@ -1,0 +1,75 @@
+"""Input offsets on their way to the brokers: the newest of each partition, never one behind another."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from worker.intake.clients import Partition
+
+
+class Taken(NamedTuple):
+    """Offsets taken to be committed, and in which turn of ownership of each partition."""
+
+    offsets: Mapping[Partition, int]
+    turns: Mapping[Partition, int]
+
+
+class Commits:
+    """What is acknowledged and not committed yet, of the partitions that are ours.
+
+    What is noted, or comes back as failed, of a partition that was taken away since is forgotten: its next
+    owner may have committed more. Safe for threads: rebalances come from the client's I/O thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: dict[Partition, int] = {}
+        self._turn = 0
+        self._waiting: dict[Partition, int] = {}
+        self._taken: dict[Partition, int] = {}
+
+    def own(self, partitions: Iterable[Partition]) -> None:
+        """These are ours from now on."""
+        with self._lock:
+            self._turn += 1
+            for partition in partitions:
+                self._forget(partition)
+                self._turns[partition] = self._turn
+
+    def disown(self, partitions: Iterable[Partition]) -> None:
+        """These are another member's: nothing of them may be committed any more."""
+        with self._lock:
+            for partition in partitions:
+                self._forget(partition)
+
+    def note(self, offsets: Mapping[Partition, int]) -> None:
+        """Up to these offsets all is acknowledged."""
+        with self._lock:
+            for partition, offset in offsets.items():
+                newest = max(self._waiting.get(partition, 0), self._taken.get(partition, 0))
+                if partition in self._turns and offset > newest:
+                    self._waiting[partition] = offset
+
+    def take(self, partitions: Iterable[Partition] | None = None) -> Taken:
+        """What may be committed, of all partitions or of some; it waits no more."""
+        with self._lock:
+            wanted = self._waiting.keys() if partitions is None else self._waiting.keys() & set(partitions)
+            offsets = {partition: self._waiting.pop(partition) for partition in list(wanted)}
+            self._taken |= offsets
+            return Taken(offsets, {partition: self._turns[partition] for partition in offsets})
+
+    def failed(self, taken: Taken) -> None:
+        """They are not committed: they wait again, unless later ones were taken or wait."""
+        with self._lock:
+            for partition, offset in taken.offsets.items():
+                ours = self._turns.get(partition) == taken.turns[partition]
+                if ours and offset >= self._taken[partition]:
+                    self._waiting.setdefault(partition, offset)
+
+    def _forget(self, partition: Partition) -> None:
+        for known in (self._turns, self._waiting, self._taken):
+            known.pop(partition, None)

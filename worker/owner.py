@@ -1,0 +1,90 @@
+"""The owner of ``sightings`` partitions: takes what the Inbox holds into the Watchlist, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from worker.intake import Assigned, Batch, Restored, Revoked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.intake import Event, Inbox
+    from worker.model import Clock
+    from worker.ownership import Ownership
+    from worker.tracker import Tracker
+
+_LONGEST_WAIT: Final = 1.0
+_WAIT_FOR_ROOM: Final = 0.5
+
+
+class Owner:
+    """Applies assignments, revocations and batches. After a revocation nothing of its partitions is taken.
+
+    While the Watchlist is full and nothing in it was measured yet, a batch waits here, so the Inbox fills and
+    reading pauses.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        ownership: Ownership,
+        tracker: Tracker,
+        *,
+        news: Callable[[], None],
+        progressed: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._inbox = inbox
+        self._ownership = ownership
+        self._tracker = tracker
+        self._news = news
+        self._progressed = progressed
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Take events for ever; cancel it to stop."""
+        while True:
+            self._progressed()
+            try:
+                async with asyncio.timeout(_LONGEST_WAIT):
+                    event = await self._inbox.get()
+            except TimeoutError:
+                continue
+            await self.take(event)
+            self._inbox.done(event)
+
+    async def take(self, event: Event) -> None:
+        """Apply one event."""
+        if isinstance(event, Batch):
+            await self._take_batch(event)
+        elif isinstance(event, Assigned):
+            self._ownership.assigned(event.partitions)
+        elif isinstance(event, Revoked):
+            self._revoke(event)
+        elif isinstance(event, Restored):
+            self._ownership.was_restored(event.partition)
+
+    async def _take_batch(self, batch: Batch) -> None:
+        items = batch.items
+        while items and self._ownership.owns(batch.partition):
+            taken = self._tracker.take(batch.partition, items, self._clock.now())
+            items = items[taken:]
+            self._news()
+            if items:
+                await self._wait_for_room()
+        # Other loops come to their turn also while a backlog is read.
+        await asyncio.sleep(0)
+
+    async def _wait_for_room(self) -> None:
+        """Until an answer may have made some. Partitions taken away meanwhile make some too."""
+        self._progressed()
+        await asyncio.sleep(_WAIT_FOR_ROOM)
+        while (revoked := self._inbox.take_revoked()) is not None:
+            self._revoke(revoked)
+
+    def _revoke(self, event: Revoked) -> None:
+        self._ownership.revoked(event.partitions)
+        for partition in event.partitions:
+            self._tracker.drop_partition(partition)

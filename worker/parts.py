@@ -1,0 +1,235 @@
+"""Makes the parts of a worker as the settings say. With the runtime, the only files that know all rooms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import stamina
+
+from worker import __version__
+from worker.boards import BoardsLimits
+from worker.connections import KafkaConnections
+from worker.editions import Outlet
+from worker.engagement import (
+    AppOnlyAuth,
+    Circuit,
+    EngagementClient,
+    FixedToken,
+    HttpTransport,
+    Quota,
+    RetryPolicy,
+)
+from worker.formats.record import RecordReader
+from worker.formats.rules import ReadingRules
+from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
+from worker.intake.recent import RecentPosts
+from worker.model import MetricName, Seconds
+from worker.planner import AgeDecay, AgeDecaySettings
+from worker.publish.http.app import create_app
+from worker.publish.http.server import HttpServer
+from worker.publish.kafka import KafkaPublisher
+from worker.publish.prometheus import PrometheusPublisher
+from worker.tracker import Tracker, asked_metrics
+from worker.watchlist import WatchlistLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.engagement import Credentials, Transport
+    from worker.intake import Inbox
+    from worker.model import Clock
+    from worker.publish.http.publisher import HttpPublisher
+    from worker.publish.protocol import Publisher
+    from worker.settings import Settings
+    from worker.settings.sections import Engagement, Intake, Kafka
+    from worker.telemetry import Telemetry
+    from worker.views import Views
+
+_KAFKA_PUBLISH_TIMEOUT: Final = Seconds(5.0)
+_WATCH_TIMEOUT: Final = 5.0
+
+
+def make_tracker(settings: Settings, telemetry: Telemetry) -> Tracker:
+    """The Watchlist and its boards."""
+    watchlist, boards = settings.watchlist, settings.boards
+    return Tracker(
+        [MetricName(metric) for metric in boards.metrics],
+        WatchlistLimits(
+            tracking_window=Seconds(watchlist.tracking_window),
+            max_posts=watchlist.max_posts,
+            max_campaigns=watchlist.max_campaigns,
+            growth_window=Seconds(boards.growth_window),
+        ),
+        BoardsLimits(boards.top, boards.reserve),
+        half_growth=Seconds(settings.planner.half_growth),
+        telemetry=telemetry,
+    )
+
+
+def make_planner(settings: Settings) -> AgeDecay:
+    """The policy of what to ask next."""
+    planner = settings.planner
+    return AgeDecay(
+        AgeDecaySettings(
+            linger=Seconds(planner.linger),
+            min_interval=Seconds(planner.min_interval),
+            interval_growth=planner.interval_growth,
+            half_growth=Seconds(planner.half_growth),
+            recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
+        )
+    )
+
+
+def make_client(
+    engagement: Engagement,
+    metrics: tuple[MetricName, ...],
+    *,
+    quota: Quota,
+    circuit: Circuit,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> EngagementClient:
+    """The client of the Engagement API, for boards of these metrics."""
+    # Retries are counted in our own metrics and told in our own words.
+    stamina.instrumentation.set_on_retry_hooks([])
+    transport = HttpTransport(Seconds(engagement.timeout), engagement.in_flight)
+    return EngagementClient(
+        engagement.url,
+        asked_metrics(metrics),
+        credentials=_make_credentials(engagement, transport),
+        transport=transport,
+        quota=quota,
+        circuit=circuit,
+        retries=RetryPolicy(
+            engagement.attempts, Seconds(engagement.retry_wait), Seconds(engagement.retry_wait_max)
+        ),
+        clock=clock,
+        telemetry=telemetry,
+    )
+
+
+def _make_credentials(engagement: Engagement, transport: Transport) -> Credentials:
+    if engagement.bearer_token is not None:
+        return FixedToken(engagement.bearer_token.get_secret_value())
+    if engagement.consumer_key is None or engagement.consumer_secret is None:
+        raise ValueError(
+            "neither a bearer token nor a consumer key and secret: the settings were not checked"
+        )
+    return AppOnlyAuth(
+        engagement.token_url,
+        engagement.consumer_key.get_secret_value(),
+        engagement.consumer_secret.get_secret_value(),
+        transport,
+    )
+
+
+def make_server(
+    settings: Settings, views: Views, publisher: HttpPublisher, telemetry: Telemetry
+) -> HttpServer:
+    """The HTTP server with all its routes."""
+    app = create_app(
+        publisher.boards,
+        post=views.post,
+        health=views.health,
+        ready=views.ready,
+        registry=telemetry.registry,
+        version=__version__,
+    )
+    http = settings.publish.http
+    return HttpServer(app, host=http.host, port=http.port)
+
+
+def make_outlets(
+    settings: Settings,
+    http: HttpPublisher,
+    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    *,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> list[Outlet]:
+    """Every destination of leaderboards."""
+    publish = settings.publish
+    publishers: list[Publisher] = [
+        http,
+        PrometheusPublisher(telemetry, publish.prometheus_ranks, publish.prometheus_series),
+    ]
+    if publish.kafka:
+        topic = TopicNames(settings.kafka.group).leaderboards
+        publishers.append(KafkaPublisher(producer, topic, _KAFKA_PUBLISH_TIMEOUT))
+    return [Outlet(publisher, clock, telemetry) for publisher in publishers]
+
+
+def make_input_reader(
+    settings: Settings,
+    consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    producer: Any,  # noqa: ANN401
+    *,
+    failed: Callable[[BaseException], None],
+    progressed: Callable[[], None],
+    clock: Clock,
+    telemetry: Telemetry,
+) -> InputReader:
+    """What reads the input topics and forwards."""
+    kafka, intake = settings.kafka, settings.intake
+    forwarder = Forwarder(
+        producer,
+        RecordReader(_reading_rules(intake)),
+        RecentPosts(intake.recent_posts, Seconds(intake.recent_window), clock),
+        TopicNames(kafka.group),
+        partitions=kafka.sightings_partitions,
+        in_flight=kafka.in_flight_forwards,
+        clock=clock,
+        telemetry=telemetry,
+    )
+    return InputReader(
+        consumer,
+        forwarder,
+        failed=failed,
+        progressed=progressed,
+        clock=clock,
+        telemetry=telemetry,
+    )
+
+
+def make_sightings_reader(
+    settings: Settings,
+    consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    inbox: Inbox,
+    *,
+    failed: Callable[[BaseException], None],
+    progressed: Callable[[], None],
+    clock: Clock,
+    telemetry: Telemetry,
+) -> SightingsReader:
+    """What reads the ``sightings`` partitions that this worker owns."""
+    return SightingsReader(
+        consumer,
+        inbox,
+        partitions=settings.kafka.sightings_partitions,
+        queue_posts=settings.watchlist.queue_posts,
+        failed=failed,
+        progressed=progressed,
+        clock=clock,
+        telemetry=telemetry,
+    )
+
+
+def make_watch_connections(kafka: Kafka) -> KafkaConnections:
+    """Connections whose questions have a short bound: for asking whether brokers answer at all."""
+    timeout = min(kafka.request_timeout, _WATCH_TIMEOUT)
+    return KafkaConnections(kafka.model_copy(update={"request_timeout": timeout}))
+
+
+def _reading_rules(intake: Intake) -> ReadingRules:
+    return ReadingRules(
+        retweets=intake.retweets,
+        id_path=intake.id_path,
+        campaigns_from=frozenset(intake.campaigns_from),
+        tag_campaigns=intake.tag_campaigns,
+        hashtag_campaigns=intake.hashtag_campaigns,
+        topic_campaigns=intake.topic_campaigns,
+        keep_author=intake.keep_author,
+        keep_text=intake.keep_text,
+        text_length=intake.text_length,
+        max_bytes=intake.max_record_bytes,
+    )
