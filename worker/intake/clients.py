@@ -18,17 +18,23 @@ class Partition(NamedTuple):
 class Record(Protocol):
     """A record of a topic."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def offset(self) -> int: ...  # noqa: D102 -- kafka-python's
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
 
 
 class Sent(Protocol):
     """A record on its way to the broker."""
 
-    is_done: bool
-    exception: BaseException | None
+    @property
+    def is_done(self) -> bool: ...  # noqa: D102 -- kafka-python's
+    @property
+    def exception(self) -> BaseException | None: ...  # noqa: D102
 
 
 class Producer(Protocol):

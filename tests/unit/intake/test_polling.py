@@ -1,0 +1,231 @@
+"""The polling thread pauses, waits outages out, and ends loudly."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+)
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from tests.unit.intake.fakes import FIRST, PATIENCE, SECOND, TROUBLE, FakeClock, FakeConsumer, records
+from worker.intake import polling
+from worker.intake.polling import POLL_MS, Polling
+from worker.model import Seconds
+from worker.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from worker.intake.clients import Partition, Record
+
+
+class FakeWork:
+    """Takes everything, and says what a test wants said."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes | None] = []
+        self.turns = 0
+        self.is_full = False
+        self.finished = False
+        self.on_take: Callable[[], None] = lambda: None
+        self.on_turn: Callable[[], None] = lambda: None
+
+    def take(self, records: Mapping[Partition, Sequence[Record]]) -> None:
+        self.on_take()
+        self.taken += [record.value for batch in records.values() for record in batch]
+
+    def turn(self) -> None:
+        self.turns += 1
+        self.on_turn()
+
+    def full(self) -> bool:
+        return self.is_full
+
+    def hurried(self) -> bool:
+        return False
+
+    def finish(self) -> None:
+        self.finished = True
+
+
+class Bench:
+    """A consumer with a script, the polling of it, and what came of it."""
+
+    def __init__(self, *script: object) -> None:
+        self.consumer = FakeConsumer(*script)
+        self.work = FakeWork()
+        self.telemetry = Telemetry(CollectorRegistry())
+        self.failures: list[BaseException] = []
+        self.failed = threading.Event()
+        self.polling = Polling(
+            "input",
+            self.consumer,
+            self.work,
+            failed=self._fail,
+            progressed=lambda: None,
+            clock=FakeClock(),
+            telemetry=self.telemetry,
+        )
+
+    def _fail(self, error: BaseException) -> None:
+        self.failures.append(error)
+        self.failed.set()
+
+    def run(self) -> None:
+        """Until the script is over, or polling fails."""
+        self.polling.start()
+        while not self.consumer.over.wait(0.01) and not self.failed.is_set():
+            pass
+        self.polling.ask_to_stop()
+        assert self.polling.join(Seconds(PATIENCE))
+        assert self.consumer.closed
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "_ERROR_WAIT", 0.0)
+
+
+def test_what_is_polled_is_taken_and_at_the_end_the_work_is_finished() -> None:
+    bench = Bench({FIRST: records(b"1", b"2")}, {}, {FIRST: records(b"3")})
+    bench.run()
+    assert bench.work.taken == [b"1", b"2", b"3"]
+    assert bench.work.turns >= 3
+    assert bench.work.finished
+    assert bench.failures == []
+    assert set(bench.consumer.timeouts) == {POLL_MS}
+
+
+def test_an_outage_is_told_once_and_waited_out() -> None:
+    bench = Bench(TROUBLE, TROUBLE, {FIRST: records(b"1")}, TROUBLE)
+    with capture_logs() as logs:
+        bench.run()
+    assert [log["event"] for log in logs] == ["kafka_trouble", "kafka_trouble_over", "kafka_trouble"]
+    assert bench.work.taken == [b"1"]
+    assert bench.failures == []
+
+
+@pytest.mark.parametrize("refusal", [SaslAuthenticationFailedError, GroupAuthorizationFailedError])
+def test_a_refusal_ends_it_and_is_told(refusal: type[KafkaError]) -> None:
+    bench = Bench(refusal("no"), {FIRST: records(b"1")})
+    bench.run()
+    assert [type(one) for one in bench.failures] == [refusal]
+    assert bench.work.taken == []
+
+
+def test_a_fault_of_ours_ends_it_and_is_told() -> None:
+    bench = Bench({FIRST: records(b"1")}, {FIRST: records(b"2")})
+
+    def fault() -> None:
+        raise ZeroDivisionError
+
+    bench.work.on_take = fault
+    bench.run()
+    assert [type(one) for one in bench.failures] == [ZeroDivisionError]
+    assert not bench.work.finished, "what it was working on would be committed"
+
+
+def test_a_fault_of_our_rebalance_listener_ends_it_and_is_told() -> None:
+    error = KafkaError("User rebalance callback throws an error")
+    error.__cause__ = ZeroDivisionError()
+    bench = Bench(error)
+    bench.run()
+    assert bench.failures == [error]
+
+
+def test_trouble_outside_of_poll_is_waited_out_too() -> None:
+    bench = Bench({FIRST: records(b"1")}, {FIRST: records(b"2")})
+    errors = [IllegalStateError("no longer assigned")]
+
+    def turn() -> None:
+        if errors:
+            raise errors.pop()
+
+    bench.work.on_turn = turn
+    bench.run()
+    assert bench.work.taken == [b"1", b"2"]
+    assert bench.failures == []
+
+
+def test_while_full_all_partitions_are_paused_also_those_assigned_later_and_then_resumed() -> None:
+    bench = Bench()
+    consumer, work = bench.consumer, bench.work
+    consumer.listener = _Nobody()
+    paused: list[set[Partition]] = []
+
+    def fill() -> None:
+        work.is_full = True
+
+    def assign_more() -> None:
+        paused.append(consumer.paused())
+        consumer.assign(SECOND)
+
+    def make_room() -> None:
+        paused.append(consumer.paused())
+        work.is_full = False
+
+    def look() -> None:
+        paused.append(consumer.paused())
+
+    consumer.script.extend([fill, assign_more, make_room, look])
+    consumer.assign(FIRST)
+    with capture_logs() as logs:
+        bench.run()
+    assert paused == [{FIRST}, {FIRST, SECOND}, set()]
+    assert consumer.assignment() == {FIRST, SECOND}, "pausing is not leaving"
+    assert [log["event"] for log in logs] == ["reading_paused", "reading_resumed"]
+    assert consumer.timeouts[:4] == [POLL_MS, 100, 100, POLL_MS]
+
+
+def test_a_partition_taken_away_while_it_is_paused_or_looked_at_does_no_harm() -> None:
+    bench = Bench({}, {})
+    consumer = bench.consumer
+    consumer.listener = _Nobody()
+    consumer.assign(FIRST)
+    stale = {FIRST, SECOND}
+    consumer.assignment = lambda: stale  # type: ignore[method-assign]
+    consumer.paused = lambda: {SECOND}  # type: ignore[method-assign]
+    bench.run()
+    bench.work.is_full = True
+    assert bench.failures == []
+
+
+def test_the_lag_of_a_partition_goes_with_it() -> None:
+    bench = Bench()
+    consumer, clock = bench.consumer, bench.polling._clock  # noqa: SLF001 -- to let time pass
+    assert isinstance(clock, FakeClock)
+    consumer.listener = _Nobody()
+    consumer.positions, consumer.ends = {FIRST: 3, SECOND: 5}, {FIRST: 10, SECOND: 5}
+    seen: list[tuple[float | None, float | None]] = []
+
+    def look() -> None:
+        value = bench.telemetry.registry.get_sample_value
+        seen.append(
+            (
+                value("toptweets_lag_records", {"topic": "posts", "partition": "0"}),
+                value("toptweets_lag_records", {"topic": "posts", "partition": "1"}),
+            )
+        )
+
+    def revoke() -> None:
+        look()
+        consumer.revoke(FIRST)
+        clock.time += 1
+
+    consumer.script.extend([{}, revoke, look])
+    consumer.assign(FIRST, SECOND)
+    bench.run()
+    assert seen == [(7, 0), (None, 0)]
+
+
+class _Nobody:
+    def on_partitions_assigned(self, _: object) -> None: ...
+    def on_partitions_revoked(self, _: object) -> None: ...

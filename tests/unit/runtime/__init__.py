@@ -1,0 +1,1 @@
+"""Tests of what joins, runs and stops the parts."""

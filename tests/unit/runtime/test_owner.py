@@ -1,0 +1,186 @@
+"""What is read goes into the Watchlist in order, and never after a revocation."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.intake.fakes import PATIENCE, FakeClock
+from worker import owner
+from worker.intake import Assigned, Batch, Event, Inbox, Restored, Revoked
+from worker.model import PostId, Sighting, Timestamp, Tombstone
+from worker.owner import Owner
+from worker.ownership import Ownership
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+
+class FakeTracker:
+    """Takes as many as there is room for."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.room = room
+        self.posts: dict[int, list[int]] = {}
+        self.tried = asyncio.Event()
+
+    def take(self, partition: int, items: Sequence[Sighting | Tombstone], _: Timestamp) -> int:
+        taken = items[: max(0, self.room - sum(map(len, self.posts.values())))]
+        self.posts.setdefault(partition, []).extend(one.post_id for one in taken)
+        self.tried.set()
+        return len(taken)
+
+    def drop_partition(self, partition: int) -> None:
+        self.posts.pop(partition, None)
+
+
+class Bench:
+    def __init__(self, room: int = 1000) -> None:
+        self.inbox = Inbox()
+        self.ownership = Ownership(4)
+        self.tracker = FakeTracker(room)
+        self.news = 0
+        self.rounds = 0
+        self.owner = Owner(
+            self.inbox,
+            self.ownership,
+            self.tracker,  # type: ignore[arg-type]  # a fake
+            news=self._hear,
+            progressed=self._progress,
+            clock=FakeClock(),
+        )
+
+    def _hear(self) -> None:
+        self.news += 1
+
+    def _progress(self) -> None:
+        self.rounds += 1
+
+    async def until(self, condition: Callable[[], bool], *events: Event) -> None:
+        """Run it over these events until something holds."""
+        for event in events:
+            self.inbox.put(event)
+        running = asyncio.create_task(self.owner.run())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not condition():
+                    assert not running.done(), running.exception()
+                    await asyncio.sleep(0)
+        finally:
+            running.cancel()
+            async with asyncio.timeout(0.1):
+                await asyncio.gather(running, return_exceptions=True)
+
+
+_ids = itertools.count(1)
+
+
+def _batch(partition: int, count: int) -> Batch:
+    return Batch(partition, [Sighting(PostId(next(_ids)), (), Timestamp(0)) for _ in range(count)])
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "_WAIT_FOR_ROOM", 0.001)
+
+
+def _run(check: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(check())
+
+
+def test_batches_of_own_partitions_are_taken_and_the_planner_hears_of_them() -> None:
+    async def check() -> None:
+        bench = Bench()
+        await bench.until(lambda: bench.ownership.restored, Assigned((1,)), _batch(1, 3), Restored(1))
+        assert len(bench.tracker.posts[1]) == 3
+        assert bench.news == 1
+        assert bench.inbox.posts == 0
+
+    _run(check)
+
+
+def test_after_a_revocation_nothing_of_its_partition_is_taken() -> None:
+    async def check() -> None:
+        bench = Bench()
+        await bench.until(lambda: bench.inbox.posts == 0, Assigned((1, 2)), _batch(1, 3))
+        assert set(bench.tracker.posts) == {1}
+        await bench.until(lambda: bench.inbox.posts == 0, Revoked((1,)), _batch(1, 2), _batch(2, 1))
+        assert set(bench.tracker.posts) == {2}
+
+    _run(check)
+
+
+def test_a_batch_waits_for_room_and_counts_as_waiting() -> None:
+    async def check() -> None:
+        bench = Bench(room=2)
+        await bench.until(bench.tracker.tried.is_set, Assigned((1,)), _batch(1, 3))
+        assert len(bench.tracker.posts[1]) == 2
+        assert bench.inbox.posts == 3
+
+    _run(check)
+
+
+def test_what_waited_is_taken_when_an_answer_made_room() -> None:
+    async def check() -> None:
+        bench = Bench(room=2)
+        bench.inbox.put(Assigned((1,)))
+        bench.inbox.put(_batch(1, 5))
+        running = asyncio.create_task(bench.owner.run())
+        await bench.tracker.tried.wait()
+        rounds = bench.rounds
+        bench.tracker.room = 10
+        async with asyncio.timeout(PATIENCE):
+            while bench.inbox.posts:  # noqa: ASYNC110 -- the loop is another's
+                await asyncio.sleep(0)
+        assert len(bench.tracker.posts[1]) == 5
+        assert bench.rounds > rounds, "a loop that waits for good reason is alive"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    _run(check)
+
+
+def test_while_there_is_no_room_a_revocation_is_heard_and_makes_some() -> None:
+    async def check() -> None:
+        bench = Bench(room=2)
+        await bench.until(lambda: 1 in bench.tracker.posts, Assigned((1, 2)), _batch(1, 2))
+        await bench.until(
+            lambda: len(bench.tracker.posts.get(2, [])) == 2, _batch(2, 2), _batch(1, 2), Revoked((1,))
+        )
+        assert 1 not in bench.tracker.posts
+
+    _run(check)
+
+
+def test_a_batch_that_waits_for_room_is_let_go_of_with_its_partition() -> None:
+    async def check() -> None:
+        bench = Bench(room=0)
+        await bench.until(
+            lambda: bench.inbox.posts == 0 and not bench.ownership.owns(1),
+            Assigned((1,)),
+            _batch(1, 2),
+            Revoked((1,)),
+        )
+
+    _run(check)
+
+
+def test_it_is_seen_to_be_alive_when_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        monkeypatch.setattr(owner, "_LONGEST_WAIT", 0.001)
+        bench = Bench()
+        await bench.until(lambda: bench.rounds > 3)
+
+    _run(check)
+
+
+def test_it_ends_at_once_also_while_it_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        monkeypatch.setattr(owner, "_WAIT_FOR_ROOM", 3600.0)
+        bench = Bench(room=0)
+        await bench.until(bench.tracker.tried.is_set, Assigned((1,)), _batch(1, 2))
+
+    _run(check)

@@ -1,0 +1,49 @@
+"""Which partitions are owned, and whether they were read."""
+
+from __future__ import annotations
+
+from structlog.testing import capture_logs
+
+from worker.ownership import Ownership
+
+
+def test_it_is_restored_once_it_joined_and_read_all_that_it_owns() -> None:
+    ownership = Ownership(3)
+    seen = [(ownership.restored, ownership.describe())]
+    ownership.assigned([0, 1])
+    seen.append((ownership.restored, ownership.describe()))
+    for partition in (0, 1):
+        ownership.was_restored(partition)
+        seen.append((ownership.restored, ownership.describe()))
+    assert seen == [
+        (False, "joining the group"),
+        (False, "reading 2 of 2 partitions"),
+        (False, "reading 1 of 2 partitions"),
+        (True, "owns 2 of 3 partitions"),
+    ]
+
+
+def test_a_revoked_partition_is_not_owned_and_not_waited_for() -> None:
+    ownership = Ownership(2)
+    ownership.assigned([0, 1])
+    ownership.was_restored(0)
+    ownership.revoked([1])
+    assert ownership.owns(0)
+    assert not ownership.owns(1)
+    assert ownership.restored
+
+
+def test_a_partition_that_is_not_waited_for_cannot_be_restored() -> None:
+    ownership = Ownership(2)
+    with capture_logs() as logs:
+        ownership.was_restored(1)
+    assert logs == []
+    assert not ownership.restored
+
+
+def test_being_restored_is_told_and_so_is_owning_a_part_only() -> None:
+    ownership = Ownership(2)
+    ownership.assigned([1])
+    with capture_logs() as logs:
+        ownership.was_restored(1)
+    assert [log["event"] for log in logs] == ["restored", "leaderboards_partial"]
