@@ -61,6 +61,9 @@ class _Agenda:
         return min(full, self.times[0] + linger if self.times else np.inf)
 
 
+_NO_AGENDA: Final = _Agenda((), -1, -np.inf)
+
+
 class AgeDecay:
     """A request leaves when its seats are full of due Posts, or when one has waited the linger.
 
@@ -72,7 +75,7 @@ class AgeDecay:
 
     def __init__(self, settings: AgeDecaySettings) -> None:
         self._settings = settings
-        self._agenda = _Agenda((), -1, -np.inf)
+        self._agenda = _NO_AGENDA
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002
         """See ``Planner.plan``. O(seats) while new Posts fill them or nothing is due, else O(tracked)."""
@@ -90,6 +93,8 @@ class AgeDecay:
             plan = self._wait(now, posts, new, seats)
             if plan is not None:
                 return plan
+        # Of who leaves now some stand in the agenda.
+        self._agenda = _NO_AGENDA
         return Plan([*new, *self._best(posts.columns, due_at, now, seats - len(new))], now, due)
 
     def due_at(self, columns: Columns, row: int) -> Timestamp:

@@ -154,6 +154,10 @@ class Watchlist:
         rows = [self._rows[post_id] for post_id in post_ids]
         self.columns.in_flight[rows] = True
         self.columns.asked[rows] = at
+        # The new ones stand at the head. Who is asked in vain goes to the end: no Post holds up the others.
+        asked, queue = set(post_ids), self._unmeasured
+        while queue and (queue[0] in asked or not self._wait([queue[0]])[0]):
+            queue.popleft()
 
     def ask_again(self, post_ids: Iterable[PostId]) -> None:
         """These Posts were asked for and nothing was learned: they are as they were before."""

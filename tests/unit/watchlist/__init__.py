@@ -1,0 +1,1 @@
+"""Tests of the Watchlist, part by part."""
