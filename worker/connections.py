@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+import threading
 import time
 import urllib.request
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 from authlib.oauth2.auth import ClientAuth
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaConnectionError
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 if TYPE_CHECKING:
@@ -70,7 +75,9 @@ class KafkaConnections:
 
     def admin(self) -> Any:  # noqa: ANN401
         """A client for creating and describing topics."""
-        return KafkaAdminClient(**self._common)
+        # It takes all options but the ciphers, which it leaves to Python.
+        known = self._common.keys() & KafkaAdminClient.DEFAULT_CONFIG.keys()
+        return KafkaAdminClient(**{name: self._common[name] for name in known})
 
 
 def security_options(security: KafkaSecurity) -> dict[str, Any]:
@@ -101,7 +108,8 @@ def security_options(security: KafkaSecurity) -> dict[str, Any]:
 class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python is untyped
     """Tokens for OAUTHBEARER by client credentials, fetched again a minute before they end.
 
-    kafka-python asks for a token at each connection, in its own thread, and the call may wait.
+    kafka-python asks for a token at each connection, in the threads of its clients, and the call may wait.
+    A token that cannot be had is a connection that failed: kafka-python says so and tries again.
     """
 
     def __init__(self, security: KafkaSecurity) -> None:
@@ -113,22 +121,46 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # kafka-pytho
             security.oauth_client_id, secret.get_secret_value() if secret else "", "client_secret_basic"
         )
         self._token = ""
-        self._good_until = 0.0
+        self._good_until = -math.inf
+        self._fetching = threading.Lock()
 
     def token(self) -> str:
-        """The token to log in with now."""
-        if time.monotonic() >= self._good_until:
-            form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
-            body = urlencode(form)
-            headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-            _, headers, _ = self._auth.prepare("POST", self._url, headers, body)
-            request = urllib.request.Request(self._url, body.encode(), headers)  # noqa: S310 -- the operator's URL
-            with urllib.request.urlopen(request, timeout=_TOKEN_TIMEOUT) as reply:  # noqa: S310
-                answer = json.load(reply)
-            self._token = str(answer["access_token"])
-            life = float(answer.get("expires_in", _TOKEN_LIFE))
-            self._good_until = time.monotonic() + max(life - _TOKEN_MARGIN, life / 2)
-        return self._token
+        """The token to log in with now.
+
+        Raises:
+            KafkaConnectionError: there is none now; says what to look at, and no secret.
+        """
+        with self._fetching:
+            if time.monotonic() >= self._good_until:
+                try:
+                    self._fetch()
+                except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+                    raise KafkaConnectionError(
+                        f"no token for OAUTHBEARER from {self._url} ({_reason(error)}): check "
+                        "kafka.security.oauth_token_url, oauth_client_id and oauth_client_secret"
+                    ) from None
+            return self._token
+
+    def _fetch(self) -> None:
+        form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
+        body = urlencode(form)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        _, headers, _ = self._auth.prepare("POST", self._url, headers, body)
+        request = urllib.request.Request(self._url, body.encode(), headers)  # noqa: S310 -- the operator's URL
+        with urllib.request.urlopen(request, timeout=_TOKEN_TIMEOUT) as reply:  # noqa: S310
+            answer = json.load(reply)
+        token, life = answer["access_token"], float(answer.get("expires_in", _TOKEN_LIFE))
+        if not isinstance(token, str) or not 0 <= life < math.inf:
+            raise ValueError("not a token and its life in seconds")
+        self._token = token
+        self._good_until = time.monotonic() + max(life - _TOKEN_MARGIN, life / 2)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without what was sent or answered."""
+    if isinstance(error, HTTPError):
+        error.close()
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__} in its answer"
 
 
 def _text(path: object) -> str | None:

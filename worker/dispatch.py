@@ -85,7 +85,12 @@ class Dispatcher:
         _, late = await asyncio.wait(self._requests, timeout=within)
         for request in late:
             request.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            await asyncio.wait(late, timeout=_LONGEST_WAIT)
+        for request in self._requests:
+            if request.done() and not request.cancelled() and (error := request.exception()):
+                _log.error("request_failed", error=repr(error), exc_info=error)
+        self._requests.clear()
         return len(late)
 
     async def _plan(self) -> None:
@@ -104,6 +109,7 @@ class Dispatcher:
             return
         self._telemetry.quota_wait_seconds.observe(started - self._waited if self._waited else 0.0)
         self._waited = None
+        self._circuit.asked()
         self._tracker.watchlist.mark_asked(plan.post_ids, now)
         request = asyncio.create_task(self._ask(plan.post_ids, permit))
         self._requests.add(request)
@@ -111,9 +117,14 @@ class Dispatcher:
         await asyncio.sleep(0)
 
     async def _ask(self, post_ids: Sequence[PostId], permit: Permit) -> None:
-        outcome = await self._client.totals(post_ids, permit)
+        try:
+            outcome = await self._client.totals(post_ids, permit)
+        except BaseException:
+            self._tracker.watchlist.ask_again(post_ids)
+            raise
+        finally:
+            self.nudge()
         self._tracker.answered(outcome)
-        self.nudge()
 
     async def _wait(self, seconds: float, *, wake_early: bool = True) -> None:
         """Until something is new, or for so long."""

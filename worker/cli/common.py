@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from worker.settings import Settings, SettingsError, load
+from worker.settings.sections import ENV_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BAD_SETTINGS: Final = 2
-_VARIABLE: Final = "TOPTWEETS_CONFIG"
 _USUAL_PLACE: Final = Path("config/worker.toml")
 
 ConfigOption: TypeAlias = Annotated[
@@ -22,7 +21,7 @@ ConfigOption: TypeAlias = Annotated[
     typer.Option(
         "--config",
         "-c",
-        envvar=_VARIABLE,
+        envvar=ENV_CONFIG,
         show_default=False,
         help="The settings file (TOML). Without one, config/worker.toml if it is there, and the environment.",
     ),
@@ -31,8 +30,6 @@ ConfigOption: TypeAlias = Annotated[
 
 def load_or_exit(path: Path | None, loader: Callable[[Path | None], Settings] = load) -> Settings:
     """The settings; with faults, all of them on standard error and exit code 2."""
-    # The variable that names the file is no setting itself.
-    os.environ.pop(_VARIABLE, None)
     if path is None and _USUAL_PLACE.is_file():
         path = _USUAL_PLACE
     try:

@@ -10,7 +10,7 @@ import typer
 from worker.cli.common import ConfigOption, load_or_exit
 from worker.settings.document import as_toml, document
 from worker.settings.load import masked
-from worker.settings.sections import Settings
+from worker.settings.schema import schema as schema_of_file
 
 if TYPE_CHECKING:
     from pathlib import Path  # noqa: F401
@@ -34,7 +34,7 @@ def show(config: ConfigOption = None) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the settings file."""
-    typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
+    typer.echo(json.dumps(schema_of_file(), indent=2))
 
 
 @app.command()

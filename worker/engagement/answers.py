@@ -4,39 +4,48 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
 
+from worker.engagement import headers
 from worker.engagement.errors import RefusedError, StoppedError, TransientError
-from worker.model import NOT_AVAILABLE, MetricName, PostId, Timestamp
+from worker.model import MAX_POST_ID, NOT_AVAILABLE, MetricName, PostId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from worker.engagement.transport import Reply
-    from worker.model import IntArray
+    from worker.model import IntArray, Timestamp
 
 GROUPING: Final = "by_post"
 _UNSUPPORTED: Final = {
     "unsupported_for_video_views_tweet_ids": ("video_views",),
     "unsupported_for_impressions_engagements_tweet_ids": ("impressions", "engagements"),
 }
-_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 400, 401, 403, 429
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE = 200, 400, 401, 403, 413
+_PASSING: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
-_LONGEST_COUNT: Final = 18
+_LONGEST_NUMBER: Final = 32
+"""Characters of a number, at most: beyond, it is not worth reading."""
+_LARGEST_COUNT: Final = 10**15
+"""More is no count, and up to here a float holds every whole number."""
+_FARTHEST: Final = 3600.0
+"""Seconds between an answer's ``Date`` and our clock, at most: beyond, one of them is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an answer said: counts of some Posts, and Posts that are gone. The rest it was silent about."""
+    """What an answer said of the Posts asked for: counts of some, and which are gone or refused.
+
+    A Post is in one of the three at most. About the rest the answer was silent.
+    """
 
     post_ids: IntArray
     values: IntArray
     unavailable: frozenset[PostId]
+    refused: frozenset[PostId]
 
 
 class UnauthorizedError(StoppedError):
@@ -48,57 +57,69 @@ def read(reply: Reply, post_ids: Sequence[PostId], metrics: Sequence[MetricName]
 
     Raises:
         TransientError: for 429, 5xx, HTML, bodies that are cut off or are not JSON.
-        RefusedError: for 400 and 403 that blame the request, with the Posts or metrics they name.
+        RefusedError: for 400, 403 and 413 that blame the request, with the Posts or metrics they name.
         UnauthorizedError: for 401.
         StoppedError: for other statuses, which no other request would be spared.
     """
-    if reply.status == _TOO_MANY or reply.status >= _SERVER_ERRORS:
-        raise TransientError(str(reply.status), f"the API answered {reply.status}")
+    _check_status(reply.status)
     body = _object(reply)
     errors = [*_messages(body.get("errors"))]
-    if reply.status == _UNAUTHORIZED:
-        raise UnauthorizedError(
-            "the API refused the token (401): check engagement.bearer_token, or the consumer key"
-        )
-    if any("rate limit" in error.lower() or "too many requests" in error.lower() for error in errors):
-        raise TransientError("429", "the API says that the rate limit is reached")
-    unavailable = frozenset(_post_ids(body.get("unavailable_tweet_ids")))
-    group = body.get(GROUPING)
-    if reply.status in (_OK, _BAD_REQUEST) and (isinstance(group, dict) or unavailable):
-        return _counts(body, group if isinstance(group, dict) else {}, post_ids, metrics, unavailable)
-    raise _refusal(reply.status, errors)
+    forbidden, metrics_forbidden = _forbidden(errors)
+    if reply.status in (_OK, _BAD_REQUEST):
+        answer = _answer(body, post_ids, metrics, forbidden)
+        complaint = forbidden or metrics_forbidden or _is_rate_limit(errors) or reply.status != _OK
+        if len(answer.post_ids) or answer.unavailable or (GROUPING in body and not complaint):
+            return answer
+    said = "; ".join(errors)[:300] or "no reason given"
+    if _is_rate_limit(errors):
+        raise TransientError("429", f"status {reply.status}: {said}")
+    if forbidden or metrics_forbidden or reply.status in (_BAD_REQUEST, _TOO_LARGE):
+        raise RefusedError(f"{reply.status}: {said}", sorted(forbidden), metrics_forbidden)
+    if reply.status == _OK:
+        raise TransientError("unreadable", f"an answer without data: {said}")
+    raise StoppedError(
+        f"the API answered {reply.status} ({said}): check engagement.url and what the app may access"
+    )
 
 
 def measured_at(reply: Reply, otherwise: Timestamp) -> Timestamp:
-    """The answer's ``Date``, which its counts are as of; ``otherwise`` where it has none that can be read."""
-    try:
-        moment = parsedate_to_datetime(reply.headers["date"])
-    except (KeyError, ValueError):
-        return otherwise
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)  # noqa: UP017 -- read as GMT, as HTTP has it
-    return Timestamp(moment.timestamp())
+    """The answer's ``Date``, which its counts are as of; ``otherwise``, our now, where that cannot be."""
+    moment = headers.date(reply.headers)
+    return otherwise if moment is None or abs(moment - otherwise) > _FARTHEST else moment
 
 
-def _counts(
+def _check_status(status: int) -> None:
+    """Raise what needs no look at the body."""
+    if status in _PASSING or status >= _SERVER_ERRORS:
+        raise TransientError(str(status), f"the API answered {status}")
+    if status == _UNAUTHORIZED:
+        raise UnauthorizedError(
+            "the API refused the token (401): check engagement.bearer_token, or the consumer key"
+        )
+
+
+def _answer(
     body: Mapping[str, Any],
-    group: Mapping[str, Any],
     post_ids: Sequence[PostId],
     metrics: Sequence[MetricName],
-    unavailable: frozenset[PostId],
+    forbidden: frozenset[PostId],
 ) -> Answer:
-    asked = [(post_id, group.get(str(post_id))) for post_id in post_ids]
+    """What the body says of the Posts asked for; what it says of others is passed over."""
+    unavailable = frozenset(_post_ids(body.get("unavailable_tweet_ids"))).intersection(post_ids)
+    group = body.get(GROUPING)
+    of_post = group.get if isinstance(group, dict) else {}.get
+    asked = [(post_id, of_post(str(post_id))) for post_id in post_ids if post_id not in unavailable]
     told = [(post_id, counts) for post_id, counts in asked if isinstance(counts, dict)]
-    told = [pair for pair in told if pair[0] not in unavailable]
     values = _values([counts for _, counts in told], metrics)
     found = np.array([post_id for post_id, _ in told], dtype=np.int64)
     for key, names in _UNSUPPORTED.items():
         columns = [column for column, metric in enumerate(metrics) if metric in names]
         if columns and key in body:
             # There the API writes "0" for a metric that it does not have: not available is not 0.
-            rows = np.flatnonzero(np.isin(found, list(_post_ids(body[key]))))
+            rows = np.flatnonzero(np.isin(found, np.array([*_post_ids(body[key])], dtype=np.int64)))
             values[rows[:, np.newaxis], columns] = NOT_AVAILABLE
-    return Answer(found, values, unavailable)
+    refused = forbidden.intersection(post_ids).difference(unavailable, found.tolist())
+    return Answer(found, values, unavailable, refused)
 
 
 def _values(told: Sequence[Mapping[str, Any]], metrics: Sequence[MetricName]) -> IntArray:
@@ -107,7 +128,9 @@ def _values(told: Sequence[Mapping[str, Any]], metrics: Sequence[MetricName]) ->
     try:
         listed = [counts[metric] for counts in told for metric in metrics]
         if all(map(str.isdecimal, listed)):
-            return np.fromiter(map(int, listed), dtype=np.int64, count=len(listed)).reshape(shape)
+            values = np.fromiter(map(int, listed), dtype=np.int64, count=len(listed)).reshape(shape)
+            if values.max(initial=0) <= _LARGEST_COUNT:
+                return values
     except (KeyError, TypeError, OverflowError, ValueError):
         pass
     listed = [_count(counts.get(metric)) for counts in told for metric in metrics]
@@ -116,10 +139,11 @@ def _values(told: Sequence[Mapping[str, Any]], metrics: Sequence[MetricName]) ->
 
 def _count(value: object) -> int:
     """A count in any shape seen: a string of digits, a bare number, negative too; else not available."""
-    if isinstance(value, str) and len(value) <= _LONGEST_COUNT and re.fullmatch(r"-?\d+", value.strip()):
-        return int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
-        return int(value)
+    number: object = value
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and re.fullmatch(r"-?\d+", value.strip()):
+        number = int(value)
+    if isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= _LARGEST_COUNT:
+        return int(number) if number == number // 1 else NOT_AVAILABLE
     return NOT_AVAILABLE
 
 
@@ -127,10 +151,12 @@ def _object(reply: Reply) -> dict[str, Any]:
     try:
         body = orjson.loads(reply.body)
     except orjson.JSONDecodeError as error:
-        if reply.status in (_UNAUTHORIZED, _FORBIDDEN):
+        if reply.status not in (_OK, _BAD_REQUEST):
             return {}
         raise TransientError("unreadable", f"status {reply.status}, and the body is not JSON") from error
     if not isinstance(body, dict):
+        if reply.status not in (_OK, _BAD_REQUEST):
+            return {}
         raise TransientError("unreadable", f"status {reply.status}, and the body is no JSON object")
     return body
 
@@ -144,30 +170,33 @@ def _messages(errors: object) -> Iterable[str]:
             if isinstance(error, str):
                 yield error
             elif isinstance(error, dict):
-                yield str(error.get("message", error.get("detail", "")))
+                message = error.get("message", error.get("detail"))
+                if isinstance(message, str):
+                    yield message
 
 
-def _refusal(status: int, errors: Sequence[str]) -> RefusedError | StoppedError | TransientError:
-    post_ids: list[PostId] = []
+def _is_rate_limit(errors: Sequence[str]) -> bool:
+    return any("rate limit" in error.lower() or "too many requests" in error.lower() for error in errors)
+
+
+def _forbidden(errors: Sequence[str]) -> tuple[frozenset[PostId], list[MetricName]]:
+    """The Posts and metrics that errors name as forbidden."""
+    post_ids: set[PostId] = set()
     metrics: list[MetricName] = []
     for error in errors:
+        named = error.rpartition(":")[2]
         if error.startswith("Forbidden to access tweets"):
-            post_ids.extend(_post_ids(re.findall(r"\d+", error.rpartition(":")[2])))
+            post_ids.update(_post_ids(re.findall(r"\d+", named)))
         elif error.startswith("Forbidden to access metrics"):
-            metrics.extend(MetricName(name) for name in re.findall(r"[a-z_]+", error.rpartition(":")[2]))
-    said = "; ".join(errors)[:300] or "no reason given"
-    if post_ids or metrics or status == _BAD_REQUEST:
-        return RefusedError(f"{status}: {said}", post_ids, metrics)
-    if status == _OK:
-        return TransientError("unreadable", f"an answer without data: {said}")
-    return StoppedError(
-        f"the API answered {status} ({said}): check engagement.url and what the app may access"
-    )
+            metrics.extend(MetricName(name) for name in re.findall(r"[a-z_]+", named))
+    return frozenset(post_ids), metrics
 
 
 def _post_ids(listed: object) -> Iterable[PostId]:
     """The Post IDs of a list of strings or numbers; what is neither is passed over."""
     for item in listed if isinstance(listed, list) else ():
-        text = str(item).strip()
-        if text.isascii() and text.isdigit():
-            yield PostId(int(text))
+        number: object = item
+        if isinstance(item, str) and len(item) <= _LONGEST_NUMBER and re.fullmatch(r"\d+", item.strip()):
+            number = int(item)
+        if isinstance(number, int) and not isinstance(number, bool) and 0 < number <= MAX_POST_ID:
+            yield PostId(number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _GRANT: Final = b"grant_type=client_credentials"
 _FORM: Final = "application/x-www-form-urlencoded;charset=UTF-8"
+_PRINTABLE: Final = r"[!-~]+"
 _OK: Final = 200
 _TOO_MANY: Final = 429
 _SERVER_ERRORS: Final = 500
@@ -31,7 +34,7 @@ class Credentials(Protocol):
         """
 
     def reject(self, token: str) -> bool:
-        """The API refused this token; whether another may be had by asking again."""
+        """The API refused this token; whether there is another, or one may be had by asking again."""
 
 
 class FixedToken:
@@ -50,7 +53,9 @@ class FixedToken:
 
 
 class AppOnlyAuth:
-    """Fetches a token with the consumer key and secret, keeps it, and fetches once more when it is refused.
+    """Fetches a token with the consumer key and secret, keeps it, and fetches another when it is refused.
+
+    However many requests wait for a token or had theirs refused, it is fetched once for all of them.
 
     Source: the API's application-only authentication: HTTP Basic, ``grant_type=client_credentials``; the
     token does not expire but can be invalidated.
@@ -61,14 +66,16 @@ class AppOnlyAuth:
         self._auth = ClientAuth(key, secret, "client_secret_basic")
         self._transport = transport
         self._current: str | None = None
+        self._fetching = asyncio.Lock()
 
     async def token(self) -> str:
         """See ``Credentials.token``."""
-        if self._current is None:
-            headers = {"Content-Type": _FORM, "Accept": "application/json"}
-            _, headers, _ = self._auth.prepare("POST", self._url, headers, _GRANT.decode())
-            self._current = self._read(await self._transport.post(self._url, _GRANT, headers))
-        return self._current
+        async with self._fetching:
+            if self._current is None:
+                headers = {"Content-Type": _FORM, "Accept": "application/json"}
+                _, headers, _ = self._auth.prepare("POST", self._url, headers, _GRANT.decode())
+                self._current = self._read(await self._transport.post(self._url, _GRANT, headers))
+            return self._current
 
     def reject(self, token: str) -> bool:
         """See ``Credentials.reject``."""
@@ -89,6 +96,11 @@ class AppOnlyAuth:
         except orjson.JSONDecodeError as error:
             raise TransientError("unreadable", "the token service's answer is not JSON") from error
         token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str) or str(answer.get("token_type", "bearer")).lower() != "bearer":
+        kind = answer.get("token_type", "bearer") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not isinstance(kind, str) or kind.lower() != "bearer":
             raise StoppedError("the token service gave no bearer token: check engagement.token_url")
+        if not re.fullmatch(_PRINTABLE, token):
+            raise StoppedError(
+                "the token service gave a token that no header holds: check engagement.token_url"
+            )
         return token

@@ -31,6 +31,11 @@ class Circuit:
         """How long until a request may leave, in seconds; 0 when one may now."""
         return max(0.0, self._try_at - self._clock.monotonic())  # type: ignore[return-value]
 
+    def asked(self) -> None:
+        """A request leaves. While the API refuses everything, it is the only one that tries."""
+        if self.reason is not None:
+            self._try_at = self._clock.monotonic() + self._retry
+
     def open(self, reason: str) -> None:
         """The API refuses everything, for this reason."""
         self._try_at = self._clock.monotonic() + self._retry

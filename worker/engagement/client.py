@@ -10,9 +10,10 @@ import orjson
 import stamina
 import structlog
 
+from worker.engagement import headers as said
 from worker.engagement.answers import GROUPING, UnauthorizedError, measured_at, read
 from worker.engagement.errors import EngagementError, RefusedError, StoppedError, TransientError
-from worker.model import NOT_AVAILABLE, Counts, PostId, Seconds
+from worker.model import NOT_AVAILABLE, Counts, PostId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from worker.engagement.circuit import Circuit
     from worker.engagement.quota import Permit, Quota
     from worker.engagement.transport import Reply, Transport
-    from worker.model import Clock, MetricName, Timestamp
+    from worker.model import Clock, MetricName, Seconds, Timestamp
     from worker.telemetry import Telemetry
 
 SEATS: Final = 250
@@ -91,10 +92,11 @@ class EngagementClient:
         self._telemetry = telemetry
 
     async def totals(self, post_ids: Sequence[PostId], permit: Permit) -> Outcome:
-        """The counts of these Posts, at most 250 of them.
+        """The counts of these Posts, at most 250 of them, all different.
 
         ``permit`` is for the first request; what is sent beyond it takes its own. Never raises for anything
-        that the API or the network does: then the Posts are in ``again``.
+        that the API or the network does: then the Posts are in ``again``. When it is cancelled nothing is
+        handed over, and all of the Posts count as asked again.
         """
         self._telemetry.ids_asked.inc(len(post_ids))
         self._telemetry.ids_in_flight.inc(len(post_ids))
@@ -105,8 +107,11 @@ class EngagementClient:
             self._circuit.open(str(error))
         except TransientError as error:
             _log.warning(
-                "request_given_up", status=error.status, posts=len(post_ids), tries=self._retries.attempts
+                "request_given_up", reason=str(error), posts=len(post_ids), tries=self._retries.attempts
             )
+        except BaseException:
+            self._telemetry.ids_answered.labels("asked_again").inc(len(post_ids))
+            raise
         finally:
             permit.end()
             self._telemetry.ids_in_flight.dec(len(post_ids))
@@ -122,23 +127,22 @@ class EngagementClient:
         """Ask until every Post is accounted for, or the error that stops it."""
         if not post_ids:
             return
+        # Another request may have a metric dropped while this one waits: it goes by those it was made with.
+        metrics = tuple(self._allowed)
         try:
-            reply, answer = await self._tried(post_ids, permit)
+            reply, answer = await self._tried(post_ids, metrics, permit)
         except RefusedError as error:
-            await self._ask_without(error, post_ids, tally)
+            await self._ask_without(error, post_ids, metrics, tally)
             return
-        tally.answered(answer, self._all_metrics(answer), measured_at(reply, self._clock.now()))
+        values = self._all_metrics(answer, metrics)
+        tally.answered(answer, values, measured_at(reply, self._clock.now()))
 
-    async def _ask_without(self, error: RefusedError, post_ids: list[PostId], tally: _Tally) -> None:
+    async def _ask_without(
+        self, error: RefusedError, post_ids: list[PostId], metrics: Sequence[MetricName], tally: _Tally
+    ) -> None:
         refused = set(error.post_ids) & set(post_ids)
-        metrics = [metric for metric in error.metrics if metric in self._allowed]
-        if metrics:
-            self._allowed = [metric for metric in self._allowed if metric not in metrics]
-            _log.error(
-                "metrics_refused", metrics=metrics, do="ask X for them, or take them out of boards.metrics"
-            )
-            if not self._allowed:
-                raise StoppedError("the API refuses every metric of boards.metrics to this token")
+        if set(error.metrics) & set(metrics):
+            self._drop_metrics(error.metrics)
             await self._ask(post_ids, tally, None)
         elif refused:
             tally.refuse(refused)
@@ -151,7 +155,19 @@ class EngagementClient:
             await self._ask(post_ids[:middle], tally, None)
             await self._ask(post_ids[middle:], tally, None)
 
-    async def _tried(self, post_ids: Sequence[PostId], permit: Permit | None) -> tuple[Reply, Answer]:
+    def _drop_metrics(self, refused: Sequence[MetricName]) -> None:
+        dropped = [metric for metric in self._allowed if metric in refused]
+        if len(dropped) == len(self._allowed):
+            raise StoppedError("the API refuses every metric of boards.metrics to this token: ask X for them")
+        if dropped:
+            self._allowed = [metric for metric in self._allowed if metric not in dropped]
+            _log.error(
+                "metrics_refused", metrics=dropped, do="ask X for them, or take them out of boards.metrics"
+            )
+
+    async def _tried(
+        self, post_ids: Sequence[PostId], metrics: Sequence[MetricName], permit: Permit | None
+    ) -> tuple[Reply, Answer]:
         """One request, tried until it is answered."""
         fresh_token = False
         retries = stamina.retry_context(
@@ -165,19 +181,25 @@ class EngagementClient:
         async for attempt in retries:
             with attempt:
                 while True:
+                    token = ""
                     try:
-                        return await self._once(post_ids, permit)
+                        token = await self._credentials.token()
+                        return await self._once(post_ids, metrics, token, permit)
                     except UnauthorizedError:
                         # A token that was fetched may have been invalidated: fetch once more, then stop.
-                        if fresh_token or not self._credentials.reject(await self._credentials.token()):
+                        if fresh_token or not self._credentials.reject(token):
                             raise
                         fresh_token = True
                     finally:
+                        # Also where no request left: the next try waits for a permit, which may be this one.
+                        if permit is not None:
+                            permit.end()
                         permit = None
         raise EngagementError("unreachable: the last try returns or raises")
 
-    async def _once(self, post_ids: Sequence[PostId], permit: Permit | None) -> tuple[Reply, Answer]:
-        metrics = list(self._allowed)
+    async def _once(
+        self, post_ids: Sequence[PostId], metrics: Sequence[MetricName], token: str, permit: Permit | None
+    ) -> tuple[Reply, Answer]:
         body = orjson.dumps(
             {
                 "tweet_ids": [str(post_id) for post_id in post_ids],
@@ -185,7 +207,6 @@ class EngagementClient:
                 "groupings": {GROUPING: {"group_by": ["tweet.id", "engagement.type"]}},
             }
         )
-        token = await self._credentials.token()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         permit = permit or await self._waited_permit()
         self._telemetry.request_ids.labels("totals").observe(len(post_ids))
@@ -209,9 +230,10 @@ class EngagementClient:
         try:
             answer = read(reply, post_ids, metrics)
         except TransientError as error:
-            if error.status == _TOO_MANY:
-                wait = _retry_after(reply) or self._quota.until_reset(reply.headers) or self._retries.wait
-                raise TransientError(error.status, "over the rate limit", wait) from error
+            now = self._clock.now()
+            error.wait = said.retry_after(reply.headers, now)
+            if error.wait is None and error.status == _TOO_MANY:
+                error.wait = said.until_reset(reply.headers, now) or self._retries.wait
             raise
         except EngagementError:
             self._telemetry.requests.labels("totals", str(reply.status)).inc()
@@ -225,12 +247,14 @@ class EngagementClient:
         self._telemetry.quota_wait_seconds.observe(self._clock.monotonic() - started)
         return permit
 
-    def _all_metrics(self, answer: Answer) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    def _all_metrics(
+        self, answer: Answer, metrics: Sequence[MetricName]
+    ) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """The answer's values with columns for metrics that are not asked for any more."""
-        if answer.values.shape[1] == len(self.metrics):
+        if len(metrics) == len(self.metrics):
             return answer.values
         values = np.full((len(answer.post_ids), len(self.metrics)), NOT_AVAILABLE, dtype=np.int64)
-        columns = [column for column, metric in enumerate(self.metrics) if metric in self._allowed]
+        columns = [column for column, metric in enumerate(self.metrics) if metric in metrics]
         values[:, columns] = answer.values
         return values
 
@@ -259,6 +283,7 @@ class _Tally:
         for post_id in answer.post_ids.tolist():
             del self._open[post_id]
         self._unavailable.extend(self._settle(answer.unavailable))
+        self._refused.extend(self._settle(answer.refused))
         self._answers += 1
 
     def refuse(self, post_ids: Iterable[PostId]) -> None:
@@ -274,9 +299,3 @@ class _Tally:
         for post_id in settled:
             del self._open[post_id]
         return settled
-
-
-def _retry_after(reply: Reply) -> Seconds | None:
-    """Seconds of a ``Retry-After`` header, where it gives a number."""
-    text = reply.headers.get("retry-after", "")
-    return Seconds(float(text)) if text.isascii() and text.isdigit() else None

@@ -7,6 +7,8 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from worker.engagement import headers as said
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -112,23 +114,10 @@ class Quota:
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take the API's own account from the headers of an answer. A header that is missing says nothing."""
-        limit = _whole(headers.get("x-per-minute-limit"))
+        limit = said.whole(headers.get("x-per-minute-limit"))
         if limit is not None and limit > 0:
             self.limit = min(self.contract, limit)
-        remaining = _whole(headers.get("x-per-minute-remaining"))
+        remaining = said.whole(headers.get("x-per-minute-remaining"))
         if remaining is not None and remaining <= 0:
-            self.hold(self.until_reset(headers) or MINUTE / self.limit)  # type: ignore[arg-type]
-
-    def until_reset(self, headers: Mapping[str, str]) -> Seconds | None:
-        """Seconds until the API's minute is over, where the headers tell."""
-        reset = _whole(headers.get("x-per-minute-reset"))
-        if reset is None:
-            return None
-        return min(max(0.0, reset - self._clock.now()), _LONGEST_HOLD)  # type: ignore[return-value]
-
-
-def _whole(text: str | None) -> int | None:
-    try:
-        return int(text) if text is not None else None
-    except ValueError:
-        return None
+            reset = said.until_reset(headers, self._clock.now())
+            self.hold(reset or MINUTE / self.limit)  # type: ignore[arg-type]

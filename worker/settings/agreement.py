@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from worker.model import PUBLIC_METRICS, MetricName, base_metric
-from worker.settings.faults import Fault
+from worker.settings.faults import MASK, Fault, shown
+from worker.settings.walk import secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
 
     from worker.settings.sections import Boards, Engagement, Kafka, KafkaSecurity, Settings
 
-_SERVER = re.compile(r"^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$")
+_SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})")
+_LAST_PORT = 65_535
 HEARTBEATS_A_SESSION = 3
 
 
@@ -24,33 +28,35 @@ def disagreements(settings: Settings) -> Iterator[Fault]:
     yield from _security(settings.kafka.security)
     yield from _engagement(settings.engagement)
     yield from _boards(settings.boards)
+    yield from _secrets(settings)
     if settings.intake.id_path is not None and not all(settings.intake.id_path.split(".")):
         right = "names joined by dots, such as payload.post.id"
-        yield Fault("intake.id_path", repr(settings.intake.id_path), right)
+        yield Fault("intake.id_path", shown(settings.intake.id_path), right)
 
 
 def _kafka(kafka: Kafka) -> Iterator[Fault]:
     if bool(kafka.topic) == (kafka.topic_pattern is not None):
         right = "give the input topics here, or a regular expression in kafka.topic_pattern, and not both"
-        yield Fault("kafka.topic", repr(kafka.topic), right)
+        yield Fault("kafka.topic", shown(kafka.topic), right)
     for topic in kafka.topic:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic):
-            yield Fault("kafka.topic", repr(topic), "a topic's name has letters, digits, dots, _ and - only")
+            yield Fault("kafka.topic", shown(topic), "a topic's name has letters, digits, dots, _ and - only")
         elif topic.startswith(f"{kafka.group}."):
             right = (
                 f"begins with the group's name and would be read as input; topics {kafka.group}.… are ours"
             )
-            yield Fault("kafka.topic", repr(topic), right)
+            yield Fault("kafka.topic", shown(topic), right)
     if kafka.topic_pattern is not None:
         try:
             re.compile(kafka.topic_pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             yield Fault(
-                "kafka.topic_pattern", repr(kafka.topic_pattern), f"not a regular expression: {error}"
+                "kafka.topic_pattern", shown(kafka.topic_pattern), f"not a regular expression: {error}"
             )
     for server in kafka.bootstrap_servers:
-        if not _SERVER.match(server):
-            yield Fault("kafka.bootstrap_servers", repr(server), "a broker is written host:port")
+        parts = _SERVER.fullmatch(server)
+        if not parts or int(parts[2]) > _LAST_PORT:
+            yield Fault("kafka.bootstrap_servers", shown(server), "a broker is written host:port")
     if kafka.heartbeat_interval * HEARTBEATS_A_SESSION > kafka.session_timeout:
         right = f"at most a third of kafka.session_timeout, which is {kafka.session_timeout:g} s"
         yield Fault("kafka.heartbeat_interval", f"{kafka.heartbeat_interval:g} s", right)
@@ -64,7 +70,7 @@ def _security(security: KafkaSecurity) -> Iterator[Fault]:
         yield Fault(where + "sasl_mechanism", "not set", right)
     if security.sasl_mechanism is not None and not sasl:
         right = "a sasl_mechanism needs SASL_PLAINTEXT or SASL_SSL"
-        yield Fault(where + "security_protocol", repr(security.security_protocol), right)
+        yield Fault(where + "security_protocol", shown(security.security_protocol), right)
     needed: tuple[str, ...] = ()
     if security.sasl_mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
         needed = ("sasl_plain_username", "sasl_plain_password")
@@ -73,13 +79,41 @@ def _security(security: KafkaSecurity) -> Iterator[Fault]:
     for name in needed:
         if getattr(security, name) is None:
             yield Fault(where + name, "not set", f"{security.sasl_mechanism} needs it")
+    if security.oauth_token_url is not None:
+        yield from _url(where + "oauth_token_url", security.oauth_token_url)
     for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile"):
         path: Path | None = getattr(security, name)
-        if path is not None and not path.is_file():
-            yield Fault(where + name, repr(str(path)), "no such file")
+        if path is not None and not os.path.isfile(path):  # noqa: PTH113 -- Path.is_file raises, this does not
+            yield Fault(where + name, shown(str(path)), "no such file, or none that can be read")
+
+
+def _secrets(settings: Settings) -> Iterator[Fault]:
+    for name, secret in secrets(settings):
+        if not secret:
+            yield Fault(name, "''", "is empty; give the secret, or do not set it")
+        elif name.startswith("engagement.") and not re.fullmatch(r"[!-~]+", secret):
+            yield Fault(name, MASK, "has spaces, or what is not ASCII: no token or key of X has")
+
+
+def _url(name: str, url: str) -> Iterator[Fault]:
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    if "@" in url:
+        # Its value is not shown: it may hold a password.
+        yield Fault(name, MASK, "an address without user and password, which have settings of their own")
+    elif not right:
+        yield Fault(name, shown(url), "an address such as https://api.example.com")
 
 
 def _engagement(engagement: Engagement) -> Iterator[Fault]:
+    yield from _url("engagement.url", engagement.url)
+    yield from _url("engagement.token_url", engagement.token_url)
+    if "?" in engagement.url or "#" in engagement.url:
+        yield Fault("engagement.url", shown(engagement.url), "the API's base URL, without query or fragment")
     pair = (engagement.consumer_key, engagement.consumer_secret)
     if engagement.bearer_token is None and None in pair:
         right = "give a bearer token, or both consumer_key and consumer_secret, by environment or file"
@@ -94,7 +128,7 @@ def _boards(boards: Boards) -> Iterator[Fault]:
     for metric in boards.metrics:
         if base_metric(MetricName(metric)) not in PUBLIC_METRICS:
             right = f"one of {', '.join(PUBLIC_METRICS)}, each also with _per_hour"
-            yield Fault("boards.metrics", repr(metric), right)
+            yield Fault("boards.metrics", shown(metric), right)
         if metric in seen:
-            yield Fault("boards.metrics", repr(metric), "named twice")
+            yield Fault("boards.metrics", shown(metric), "named twice")
         seen.add(metric)

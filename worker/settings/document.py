@@ -6,11 +6,11 @@ import json
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, PlainSerializer, SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from worker.settings.sections import ENV_NESTING, ENV_PREFIX, Settings
-from worker.settings.types import write_duration
+from worker.settings.types import is_duration, write_duration
 from worker.settings.walk import is_secret
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _section(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[str]:
         yield from _setting(name, field, above)
     for name, table, description in tables:
         yield ""
-        yield f"# {(description or '')[:1].upper() + (description or '')[1:]}."
+        yield f"# {_sentence(description)}."
         yield f"[{'.'.join((*above, name))}]"
         yield from _section(table, (*above, name))
 
@@ -80,8 +80,7 @@ def _setting(name: str, field: FieldInfo, above: tuple[str, ...]) -> Iterator[st
 def _default(field: FieldInfo) -> Any:  # noqa: ANN401 -- a setting's value has any type
     if field.default is PydanticUndefined:
         return None
-    is_duration = any(isinstance(part, PlainSerializer) for part in field.metadata)
-    return write_duration(field.default) if is_duration else field.default
+    return write_duration(field.default) if is_duration(field) else field.default
 
 
 def _value(value: object) -> str:
@@ -90,11 +89,9 @@ def _value(value: object) -> str:
         raise TypeError("a secret is never written")
     if isinstance(value, dict):
         return (
-            "{ " + ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in value.items()) + " }"
-            if value
-            else "{}"
+            "{ " + ", ".join(f"{_value(k)} = {_value(v)}" for k, v in value.items()) + " }" if value else "{}"
         )
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _sentence(description: str | None) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+MASK: Final = "********"
+"""Stands for a secret wherever settings are shown."""
+
+_LONGEST_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +34,12 @@ class SettingsError(Exception):
         count = len(self.faults)
         lines = "\n".join(f"  {fault}" for fault in self.faults)
         super().__init__(f"{count} fault{'s' if count != 1 else ''} in the settings:\n{lines}")
+
+
+def shown(value: object) -> str:
+    """A value as a fault tells it: as in Python, and never long."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number with thousands of digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import EnvSettingsSource
-from pydantic_settings import SettingsError as EnvironmentFault
 
 from worker.settings.agreement import disagreements
-from worker.settings.faults import Fault, SettingsError
-from worker.settings.sections import ENV_NESTING, ENV_PREFIX, Settings
+from worker.settings.faults import MASK, Fault, SettingsError, shown
+from worker.settings.sections import ENV_CONFIG, ENV_NESTING, ENV_PREFIX, Settings
 from worker.settings.walk import fields, is_secret
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-MASK = "********"
 _FILE_SUFFIX = "_file"
 
 
@@ -34,6 +31,7 @@ def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
     """
     faults: list[Fault] = []
     values = _read_toml(path, faults) if path else {}
+    _refuse_values(values, faults)
     _refuse_secrets(values, faults)
     _lay_over(values, dict(given or {}))
     _lay_over(values, _read_environment(faults))
@@ -47,9 +45,19 @@ def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
 def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         faults.append(Fault(str(path), "", f"cannot be read as TOML: {error}"))
         return {}
+
+
+def _refuse_values(values: dict[str, Any], faults: list[Fault]) -> None:
+    """A value where a section should be is taken out and told; it is not shown, as it may be a secret."""
+    sections = {name[:depth] for name, _ in fields(Settings) for depth in range(1, len(name))}
+    for name in sorted(sections):
+        section = _section(values, name[:-1])
+        if section is not None and not isinstance(section.get(name[-1], {}), dict):
+            del section[name[-1]]
+            faults.append(Fault(".".join(name), "", f"is a section; it begins with [{'.'.join(name)}]"))
 
 
 def _refuse_secrets(values: dict[str, Any], faults: list[Fault]) -> None:
@@ -68,16 +76,27 @@ def _refuse_secrets(values: dict[str, Any], faults: list[Fault]) -> None:
 
 
 def _read_environment(faults: list[Fault]) -> dict[str, Any]:
-    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
-    for variable in sorted(os.environ):
-        if variable.startswith(ENV_PREFIX) and variable.split(ENV_NESTING)[0] not in known:
+    """What the environment sets, by section. Texts as they are: the settings' types read them."""
+    settable = {name: is_secret(field) for name, field in fields(Settings)}
+    settable |= {(*name[:-1], name[-1] + _FILE_SUFFIX): False for name, secret in settable.items() if secret}
+    sections = {name[:depth] for name in settable for depth in range(1, len(name))}
+    values: dict[str, Any] = {}
+    for variable, text in sorted(os.environ.items()):
+        if not variable.startswith(ENV_PREFIX) or variable == ENV_CONFIG:
+            continue
+        name = tuple(variable.removeprefix(ENV_PREFIX).lower().split(ENV_NESTING))
+        if name in settable:
+            _lay_over(values, _nested(name, text))
+        elif name in sections:
+            parts = next(_variable(known) for known in settable if known[: len(name)] == name)
+            faults.append(Fault(variable, "", f"is a section; it is set by its parts, such as {parts}"))
+        else:
             faults.append(Fault(variable, "", "no setting has this name" + _nearest(variable)))
-    try:
-        return EnvSettingsSource(Settings)()
-    except EnvironmentFault as error:
-        right = "cannot be read; a section is set by its parts, such as TOPTWEETS_KAFKA__TOPIC"
-        faults.append(Fault("environment", "", f"{error}; {right}"))
-        return {}
+    return values
+
+
+def _nested(name: Sequence[str], value: object) -> dict[str, Any]:
+    return {name[0]: value if len(name) == 1 else _nested(name[1:], value)}
 
 
 def _nearest(variable: str) -> str:
@@ -98,10 +117,13 @@ def _read_secret_files(values: dict[str, Any], faults: list[Fault]) -> None:
         if name[-1] in section:
             continue
         try:
-            section[name[-1]] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not text"
-            right = f"cannot be read ({reason}); name a file that holds the secret alone"
+            secret, reason = Path(path).read_text(encoding="utf-8").rstrip("\r\n"), "it is empty"
+        except (OSError, ValueError) as error:
+            secret, reason = "", getattr(error, "strerror", None) or "not text"
+        if secret:
+            section[name[-1]] = secret
+        else:
+            right = f"gives no secret ({reason}); name a file that holds the secret alone"
             faults.append(Fault(".".join(name) + _FILE_SUFFIX, path, right))
 
 
@@ -115,7 +137,7 @@ def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> None:
 
 def _validate(values: dict[str, Any], faults: list[Fault]) -> Settings | None:
     """Validate; take what is wrong out and validate the rest, so that disagreements are found too."""
-    wrong = {fault.name for fault in faults}
+    wrong = {fault.name.removesuffix(_FILE_SUFFIX) for fault in faults}
     for _ in range(2):
         try:
             settings = Settings.model_validate(values)
@@ -133,20 +155,20 @@ def _validate(values: dict[str, Any], faults: list[Fault]) -> Settings | None:
 
 def _fault(detail: ErrorDetails) -> Fault:
     loc = tuple(str(part) for part in detail["loc"])
+    known = dict(fields(Settings))
     if detail["type"] == "extra_forbidden":
-        known = [".".join(name) for name, _ in fields(Settings)]
-        close = difflib.get_close_matches(".".join(loc), known, n=1)
+        names = {".".join(name[:depth]) for name in known for depth in range(1, len(name) + 1)}
+        close = difflib.get_close_matches(".".join(loc), sorted(names), n=1)
         # The value is not shown: it may be a secret under a misspelt name.
         return Fault(
             ".".join(loc), "", "no setting has this name" + (f"; did you mean {close[0]}?" if close else "")
         )
-    field = dict(fields(Settings)).get(loc)
-    name = ".".join(loc)
-    if field is None:
-        return Fault(name, repr(detail["input"]), detail["msg"])
-    value = MASK if is_secret(field) else repr(detail["input"])
+    name = next((loc[:depth] for depth in range(len(loc), 0, -1) if loc[:depth] in known), None)
+    if name is None:
+        return Fault(".".join(loc), "", detail["msg"])
+    value = MASK if is_secret(known[name]) else shown(detail["input"])
     message = detail["msg"].removeprefix("Value error, ")
-    return Fault(name, value, f"{message} ({field.description})")
+    return Fault(".".join(name), value, f"{message} ({known[name].description})")
 
 
 def _take_out(values: dict[str, Any], loc: Sequence[int | str]) -> None:

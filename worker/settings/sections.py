@@ -6,7 +6,6 @@ from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations at 
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from worker.model import PUBLIC_METRICS
 from worker.settings.types import (
@@ -17,6 +16,8 @@ from worker.settings.types import (
 
 ENV_PREFIX: Final = "TOPTWEETS_"
 ENV_NESTING: Final = "__"
+ENV_CONFIG: Final = "TOPTWEETS_CONFIG"
+"""Names the settings file; no setting itself."""
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -64,7 +65,7 @@ class Kafka(Section):
     bootstrap_servers: Words = Field(["127.0.0.1:9092"], min_length=1, description="brokers, host:port")
     topic: Words = Field([], description="input topics; or give topic_pattern")
     topic_pattern: str | None = Field(
-        None, description="regular expression of input topics, instead of topic"
+        None, min_length=1, description="regular expression of input topics, instead of topic"
     )
     group: str = Field(
         "top-tweets",
@@ -244,29 +245,8 @@ class Run(Section):
     )
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """All settings of a worker."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter=ENV_NESTING,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        nested_model_default_partial_update=True,
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the signature is pydantic-settings'
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in: ``load`` reads the environment itself, to tell its faults with the rest."""
-        return (init_settings,)
 
     kafka: Kafka = Field(default_factory=Kafka, description="the brokers and topics")
     intake: Intake = Field(default_factory=Intake, description="reading records")

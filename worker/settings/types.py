@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
-from pydantic_settings import NoDecode
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FEW_DAYS: Final = 3
@@ -24,7 +27,7 @@ def parse_duration(value: object) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = value
     elif isinstance(value, str) and re.match(_DURATION_PATTERN, value):
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
     elif isinstance(value, str) and re.match(r"^\s*\d+(\.\d+)?\s*$", value):
@@ -33,18 +36,25 @@ def parse_duration(value: object) -> float:
         raise ValueError("not a duration; write a number and a unit (ms, s, m, h, d), such as 48h or 1h30m")
     if not 0 <= seconds <= _UNITS["d"] * 3660:
         raise ValueError("a duration is at least 0 and at most ten years")
-    return seconds
+    return float(seconds)
 
 
 def write_duration(seconds: float) -> str:
-    """The shortest way to write a duration that ``parse_duration`` reads back."""
+    """The shortest way to write a duration, such that ``parse_duration`` reads the same number back."""
     if seconds == 0:
         return "0s"
     for unit in ("d", "h", "m", "s", "ms"):
-        count = round(seconds / _UNITS[unit], 6)
-        if count >= 1 and count == int(count) and not (unit == "d" and count < _FEW_DAYS):
-            return f"{int(count)}{unit}"
-    return f"{seconds}s"
+        count = round(seconds / _UNITS[unit])
+        if count < 1 or (unit == "d" and count < _FEW_DAYS):
+            continue
+        if count * _UNITS[unit] == seconds:
+            return f"{count}{unit}"
+    return f"{Decimal(repr(seconds)):f}s"
+
+
+def is_duration(field: FieldInfo) -> bool:
+    """Whether the setting is a length of time."""
+    return any(isinstance(part, PlainSerializer) and part.func is write_duration for part in field.metadata)
 
 
 def _words(value: object) -> object:
@@ -74,8 +84,13 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(write_duration, return_type=str),
     WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": _DURATION_PATTERN}, {"type": "number", "minimum": 0}]}
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _DURATION_PATTERN, "examples": ["250ms", "1h30m", "48h"]},
+                {"type": "number", "minimum": 0, "description": "seconds"},
+            ]
+        }
     ),
 ]
-Words = Annotated[list[str], NoDecode, BeforeValidator(_words)]
-Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+Words = Annotated[list[str], BeforeValidator(_words)]
+Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]

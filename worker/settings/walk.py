@@ -27,3 +27,13 @@ def fields(
 def is_secret(field: FieldInfo) -> bool:
     """Whether the setting's value must never be shown."""
     return field.annotation == SecretStr | None
+
+
+def secrets(settings: BaseModel, above: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Every secret that is set: its dotted name and its text."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from secrets(value, (*above, name))
+        elif isinstance(value, SecretStr):
+            yield ".".join((*above, name)), value.get_secret_value()

@@ -1,0 +1,190 @@
+"""HTTP over a real socket: answers that come in drops, lie, break off or never end."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import traceback
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from tests.unit.engagement.fakes import gives_up
+from worker.engagement import HttpTransport, Reply, StoppedError, TransientError
+from worker.model import Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+TIMEOUT = Seconds(0.3)
+CANARY = "canary-81b2"
+
+Result = TypeVar("Result")
+
+
+def answer(body: bytes, *headers: str, length: int | None = None, status: str = "200 OK") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def drops(data: bytes, wait: float) -> AsyncIterator[bytes]:
+    for byte in data:
+        yield bytes([byte])
+        await asyncio.sleep(wait)
+
+
+async def silence() -> AsyncIterator[bytes]:
+    await asyncio.sleep(60)
+    yield b""
+
+
+def over_a_socket(
+    pieces: Callable[[], AsyncIterator[bytes]],
+    work: Callable[[HttpTransport, str], Coroutine[Any, Any, Result]],
+) -> Result:
+    """What ``work`` makes of a server that sends these pieces for each request and hangs up."""
+
+    async def served() -> Result:
+        talking: set[asyncio.Task[None]] = set()
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            talking.add(asyncio.current_task())  # type: ignore[arg-type]
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert b"accept-encoding: gzip" in head.lower()
+                async for piece in pieces():
+                    writer.write(piece)
+                    await writer.drain()
+            except (ConnectionError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        transport = HttpTransport(TIMEOUT, 2)
+        try:
+            async with asyncio.timeout(10):
+                return await work(transport, f"http://127.0.0.1:{port}/insights")
+        finally:
+            await transport.close()
+            server.close()
+            for task in talking:
+                task.cancel()
+            await asyncio.gather(*talking, return_exceptions=True)
+
+    return asyncio.run(served())
+
+
+def failure(pieces: Callable[[], AsyncIterator[bytes]]) -> TransientError:
+    error = over_a_socket(pieces, lambda transport, url: gives_up(transport.post(url, b"{}", {})))
+    assert isinstance(error, TransientError)
+    return error
+
+
+def reply_to(pieces: Callable[[], AsyncIterator[bytes]]) -> Reply:
+    return over_a_socket(pieces, lambda transport, url: transport.post(url, b"{}", {}))
+
+
+@pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "503 Service Unavailable"])
+def test_a_gzipped_answer_is_unpacked_whatever_its_status(status: str) -> None:
+    packed = gzip.compress(b'{"a": 1}')
+    got = reply_to(
+        lambda: once(answer(packed, "Content-Encoding: gzip", "X-Per-Minute-Limit: 5", status=status))
+    )
+    assert got.status == int(status[:3])
+    assert got.body == b'{"a": 1}'
+    assert got.headers["x-per-minute-limit"] == "5"
+
+
+def test_a_plain_answer_is_taken_as_it_is() -> None:
+    assert reply_to(lambda: once(answer(b"plain"))).body == b"plain"
+
+
+def test_an_answer_that_is_not_the_gzip_it_says_is_unreadable() -> None:
+    assert failure(lambda: once(answer(b'{"a": 1}', "Content-Encoding: gzip"))).status == "unreadable"
+
+
+def test_gzip_that_stops_early_is_not_taken_for_whole() -> None:
+    packed = gzip.compress(b'{"a": "' + bytes(range(65, 91)) * 50 + b'"}')
+    got = reply_to(lambda: once(answer(packed[:-20], "Content-Encoding: gzip")))
+    assert not got.body.endswith(b"}")
+
+
+def test_a_small_answer_that_unpacks_to_more_than_memory_should_hold_is_unreadable() -> None:
+    packed = gzip.compress(b" " * 50_000_000)
+    assert len(packed) < 100_000
+    assert failure(lambda: once(answer(packed, "Content-Encoding: gzip"))).status == "unreadable"
+
+
+def test_an_answer_in_drops_is_bounded_in_total() -> None:
+    """Each drop comes in time; all of them would take a minute."""
+    assert failure(lambda: drops(answer(b"x" * 1000), 0.05)).status == "timeout"
+
+
+def test_a_header_in_drops_is_bounded_in_total() -> None:
+    assert failure(lambda: drops(answer(b"", f"X-Long: {'x' * 1000}"), 0.05)).status == "timeout"
+
+
+def test_no_answer_is_a_timeout() -> None:
+    assert failure(silence).status == "timeout"
+
+
+def test_a_connection_that_is_cut_is_told_as_such() -> None:
+    assert failure(lambda: once(b"")).status == "connection"
+    assert failure(lambda: once(b"HTTP/1.1 200")).status == "connection"
+    assert failure(lambda: once(answer(b"half", length=8))).status == "connection"
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\x00\xff\x00\xff\r\n\r\n", b"SSH-2.0-x\r\n\r\n", b"HTTP/9.9 x\r\n\r\n"]
+)
+def test_what_is_no_http_is_a_failed_connection(garbage: bytes) -> None:
+    assert failure(lambda: once(garbage)).status == "connection"
+
+
+def test_a_redirect_is_not_followed() -> None:
+    got = reply_to(lambda: once(answer(b"", "Location: http://127.0.0.1:1/", status="302 Found")))
+    assert got.status == 302
+
+
+def test_after_a_timeout_the_connection_is_free_again() -> None:
+    turns = [silence(), silence(), silence(), once(answer(b"at last"))]
+
+    async def several(transport: HttpTransport, url: str) -> bytes:
+        for _ in range(3):
+            error = await gives_up(transport.post(url, b"{}", {}))
+            assert isinstance(error, TransientError)
+            assert error.status == "timeout"
+        return (await transport.post(url, b"{}", {})).body
+
+    assert over_a_socket(lambda: turns.pop(0), several) == b"at last"
+
+
+def test_nobody_there_is_a_failed_connection() -> None:
+    async def refused(transport: HttpTransport, _: str) -> TransientError:
+        error = await gives_up(transport.post("http://127.0.0.1:1/x", b"", {}))
+        assert isinstance(error, TransientError)
+        return error
+
+    assert over_a_socket(silence, refused).status == "connection"
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1", "nothing", "ftp://127.0.0.1/"])
+def test_an_address_that_is_none_stops_and_says_what_to_check(url: str) -> None:
+    error = over_a_socket(silence, lambda transport, _: gives_up(transport.post(url, b"", {})))
+    assert isinstance(error, StoppedError)
+    assert "engagement.url" in str(error)
+
+
+@pytest.mark.parametrize("token", [f"{CANARY}\nX: y", f"{CANARY}\x00"])
+def test_a_token_that_cannot_be_sent_is_in_no_error(token: str) -> None:
+    async def sent(transport: HttpTransport, url: str) -> str:
+        error = await gives_up(transport.post(url, b"{}", {"Authorization": f"Bearer {token}"}))
+        return "".join(traceback.format_exception(error)) + repr(error)
+
+    assert CANARY not in over_a_socket(silence, sent)

@@ -1,0 +1,129 @@
+"""The quota, as the API counts it: whatever latencies, idle times and workers, no rolling minute has more."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.engagement.fakes import NOON, SetClock
+from worker.engagement import Quota
+
+if TYPE_CHECKING:
+    from worker.engagement.quota import Permit
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """How one request goes: its latency, when within it the API counts it, and the idle time before it."""
+
+    latency: float
+    counted: float
+    idle: float
+    told: dict[str, str] = field(default_factory=dict)
+    hold: float = 0.0
+
+
+LATENCIES = st.floats(0, 2) | st.floats(0, 200) | st.sampled_from([0.0, 59.999, 60.0, 60.001, 119.9])
+IDLE = st.just(0.0) | st.floats(0, 150)
+TOLD = st.fixed_dictionaries(
+    {},
+    optional={
+        "x-per-minute-limit": st.integers(-5, 200).map(str) | st.text(max_size=5),
+        "x-per-minute-remaining": st.integers(-5, 200).map(str) | st.text(max_size=5),
+        "x-per-minute-reset": st.integers(int(NOON), int(NOON) + 5000).map(str) | st.text(max_size=5),
+        "date": st.text(max_size=30),
+    },
+)
+WELL = st.builds(Request, LATENCIES, st.floats(0, 1), IDLE)
+ANY = st.builds(Request, LATENCIES, st.floats(0, 1), IDLE, TOLD, st.just(0.0) | st.floats(0, 100))
+
+
+def simulate(
+    limit: int, in_flight: int, requests: list[Request], start: float
+) -> tuple[list[float], list[float]]:
+    """When each request left, and when the API counted it."""
+    clock = SetClock(start)
+    quota = Quota(limit, clock)
+    under_way: list[tuple[float, int, Permit, Request]] = []
+    left: list[float] = []
+    counted: list[float] = []
+
+    def pass_time(until: float) -> None:
+        while under_way and under_way[0][0] <= until:
+            clock.at, _, permit, request = heapq.heappop(under_way)
+            permit.end()
+            quota.learn(request.told)
+            if request.hold:
+                quota.hold(request.hold)  # type: ignore[arg-type]
+        clock.at = until
+
+    for number, request in enumerate(requests):
+        pass_time(clock.at + request.idle)
+        while len(under_way) >= in_flight:
+            pass_time(under_way[0][0])
+        while (wait := quota.wait()) > 0:
+            assert wait <= 15 * MINUTE
+            assert quota.try_take() is None
+            pass_time(clock.at + wait)
+        permit = quota.try_take()
+        assert permit is not None
+        left.append(clock.at)
+        counted.append(clock.at + request.latency * request.counted)
+        heapq.heappush(under_way, (clock.at + request.latency, number, permit, request))
+    return left, sorted(counted)
+
+
+def most_in_a_minute(times: list[float]) -> int:
+    """The most in any rolling minute, half open: what happened at t has left at t + 60."""
+    return max(number + 1 - bisect_left(times, at - MINUTE + 1e-6) for number, at in enumerate(times))
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 30),
+    st.lists(WELL, min_size=1, max_size=80),
+    st.sampled_from([0.0, 1e5, 1e9]),
+)
+@settings(deadline=None, max_examples=500)
+def test_no_rolling_minute_of_the_api_holds_more_than_the_limit(
+    limit: int, in_flight: int, requests: list[Request], start: float
+) -> None:
+    left, counted = simulate(limit, in_flight, requests, start)
+    assert most_in_a_minute(counted) <= limit
+    assert most_in_a_minute(left) <= limit
+
+
+@given(st.integers(1, 20), st.integers(1, 30), st.lists(ANY, min_size=1, max_size=60))
+@settings(deadline=None)
+def test_nothing_that_the_api_says_raises_the_limit_or_stops_for_ever(
+    limit: int, in_flight: int, requests: list[Request]
+) -> None:
+    _, counted = simulate(limit, in_flight, requests, 0.0)
+    assert most_in_a_minute(counted) <= limit
+
+
+@given(st.integers(1, 200), st.lists(WELL, min_size=2, max_size=80))
+@settings(deadline=None)
+def test_requests_are_spaced_by_the_pace_after_a_start_and_after_idle_times(
+    limit: int, requests: list[Request]
+) -> None:
+    left, _ = simulate(limit, 1000, requests, 0.0)
+    gaps = [after - before for before, after in pairwise(left)]
+    assert min(gaps) >= MINUTE / limit - 1e-6
+
+
+@given(st.integers(1, 60), st.lists(st.floats(0, 1), min_size=150, max_size=150))
+@settings(deadline=None, max_examples=30)
+def test_a_busy_client_uses_the_contract_but_for_the_latency(limit: int, latencies: list[float]) -> None:
+    requests = [Request(latency, 0.5, 0.0) for latency in latencies]
+    left, _ = simulate(limit, 1000, requests, 0.0)
+    took = left[-1] - left[0]
+    assert took <= (len(left) - 1) * (MINUTE + 1.1) / limit + 1

@@ -1,0 +1,170 @@
+"""The command line: short help, exit code 2 for what was asked wrongly, settings without secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.unit.settings.environment import NEEDED, set_environment
+from worker import __version__
+from worker.cli import app
+from worker.settings.document import document
+from worker.settings.schema import schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+CANARY = "canary-5b1c"
+COMMANDS = [
+    [],
+    ["run"],
+    ["demo"],
+    ["sandbox"],
+    ["produce"],
+    ["config"],
+    *(["config", part] for part in ("check", "show", "schema", "template")),
+]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty directory, with no settings but those that are needed."""
+    monkeypatch.chdir(tmp_path)
+    set_environment(monkeypatch, NEEDED)
+
+
+def called(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_a_help_that_fits_a_screen(command: list[str], flag: str) -> None:
+    result = called(*command, flag)
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+    assert len(result.stdout.splitlines()) <= 45
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    assert "Usage:" in called().output
+
+
+def test_the_version_is_told() -> None:
+    result = called("--version")
+    assert (result.exit_code, result.stdout) == (0, f"top-tweets {__version__}\n")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-W", "error", "-m", "worker", "--version"]
+    inherited = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(command, capture_output=True, text=True, env=inherited, timeout=30, check=True)
+    assert result.stdout == f"top-tweets {__version__}\n"
+    assert not result.stderr
+
+
+def test_unknown_commands_and_flags_are_refused() -> None:
+    assert called("rum").exit_code == 2
+    assert called("run", "--token", "x").exit_code == 2
+
+
+def test_right_settings_are_said_to_be_right() -> None:
+    result = called("config", "check")
+    assert result.exit_code == 0
+    assert "right" in result.stdout
+
+
+@pytest.mark.parametrize("command", [["config", "check"], ["config", "show"], ["run"], ["produce", "-"]])
+def test_wrong_settings_end_with_2_and_every_fault_on_standard_error(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOPTWEETS_BOARDS__TOP", "0")
+    monkeypatch.setenv("TOPTWEETS_KAFKA__TOPIX", "a")
+    result = called(*command)
+    assert result.exit_code == 2
+    assert not result.stdout
+    assert "2 faults in the settings:" in result.stderr
+    assert "boards.top = '0': " in result.stderr
+    assert "TOPTWEETS_KAFKA__TOPIX: no setting has this name; did you mean" in result.stderr
+
+
+def test_the_file_is_named_by_flag_or_variable_or_stands_in_its_usual_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def top() -> int:
+        return int(tomllib.loads(called("config", "show").stdout)["boards"]["top"])
+
+    assert top() == 50
+    usual = tmp_path / "config" / "worker.toml"
+    usual.parent.mkdir()
+    usual.write_text("[boards]\ntop = 1\n")
+    assert top() == 1
+    named = tmp_path / "other.toml"
+    named.write_text("[boards]\ntop = 2\n")
+    monkeypatch.setenv("TOPTWEETS_CONFIG", str(named))
+    assert top() == 2
+    named.write_text("[boards]\ntop = 3\n")
+    monkeypatch.setenv("TOPTWEETS_CONFIG", str(usual))
+    result = called("config", "show", "--config", str(named))
+    assert tomllib.loads(result.stdout)["boards"]["top"] == 3
+
+
+def test_a_file_that_is_not_there_is_refused() -> None:
+    result = called("config", "check", "--config", "nowhere.toml")
+    assert result.exit_code == 2
+    assert "nowhere.toml" in result.stderr
+
+
+def test_settings_are_shown_with_secrets_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "ENGAGEMENT__BEARER_TOKEN",
+        "ENGAGEMENT__CONSUMER_KEY",
+        "ENGAGEMENT__CONSUMER_SECRET",
+        "KAFKA__SECURITY__SASL_PLAIN_PASSWORD",
+        "KAFKA__SECURITY__SSL_PASSWORD",
+        "KAFKA__SECURITY__OAUTH_CLIENT_SECRET",
+    ):
+        monkeypatch.setenv(f"TOPTWEETS_{name}", CANARY)
+    result = called("config", "show")
+    assert result.exit_code == 0
+    assert CANARY not in result.output
+    shown = tomllib.loads(result.stdout)
+    assert shown["kafka"]["topic"] == ["posts"]
+    assert shown["watchlist"]["tracking_window"] == "48h"
+    assert shown["engagement"]["consumer_secret"] == "********"  # noqa: S105
+
+
+def test_the_schema_is_json_and_the_template_toml() -> None:
+    assert json.loads(called("config", "schema").stdout) == schema()
+    assert called("config", "template").stdout == document()
+
+
+@pytest.mark.parametrize("lasting", ["soon", "-3s", "", "5 weeks"])
+def test_a_demo_for_no_length_of_time_is_refused(lasting: str) -> None:
+    result = called("demo", f"--for={lasting}")
+    assert result.exit_code == 2
+    assert "--for" in result.stderr
+    assert "30s" in result.stderr or "48h" in result.stderr
+
+
+def test_a_demo_with_wrong_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOPTWEETS_BOARDS__TOP", "0")
+    result = called("demo", "--for", "1s")
+    assert result.exit_code == 2
+    assert "boards.top" in result.stderr
+
+
+def test_a_sandbox_with_wrong_options_is_refused() -> None:
+    result = called("sandbox", "--requests-per-minute", "-1")
+    assert result.exit_code == 2
+    assert "requests_per_minute" in result.stderr
+    assert called("sandbox", "--port", "99999").exit_code == 2
