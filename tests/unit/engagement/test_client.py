@@ -130,6 +130,17 @@ def test_a_400_with_all_unavailable_is_no_reason_to_ask_again() -> None:
     assert requests == 1
 
 
+def test_a_200_may_count_some_posts_and_refuse_others() -> None:
+    text = f"Forbidden to access tweets: {POSTS[0]}, {POSTS[1]}"
+
+    async def asked() -> Outcome:
+        return await bench(lambda sent: counted(sent, without=POSTS[:2], errors=[text])).ask(POSTS)
+
+    outcome = run_virtual(asked())
+    assert sorted(outcome.refused) == POSTS[:2]
+    assert measured(outcome) == truth(*POSTS[2:])
+
+
 def test_posts_that_an_answer_leaves_out_are_asked_again_and_known_as_silent() -> None:
     async def asked() -> Outcome:
         return await bench(lambda sent: counted(sent, without=POSTS[:2])).ask(POSTS)
@@ -351,6 +362,30 @@ def test_an_answer_from_before_a_metric_was_dropped_keeps_its_columns() -> None:
         return await whole
 
     assert measured(run_virtual(asked())) == truth(*POSTS[1:])
+
+
+def test_an_answer_to_fewer_metrics_keeps_its_columns_when_one_more_is_dropped() -> None:
+    """The whole batch asks for all but retweets; before its answer comes, replies are dropped too."""
+
+    def judge(sent: Sent) -> Reply:
+        for post_id, metric in ((POSTS[0], "retweets"), (POSTS[1], "replies")):
+            if post_id in sent.post_ids and metric in sent.metrics:
+                return errors(403, f"Forbidden to access metrics: {metric}")
+        return counted(sent)
+
+    async def asked() -> Outcome:
+        tested = bench(otherwise=judge)
+        await tested.ask(POSTS[:1])
+        quick = asyncio.create_task(tested.ask(POSTS[1:2]))
+        await asyncio.sleep(0.05)
+        whole = asyncio.create_task(tested.ask(POSTS[2:]))
+        await quick
+        return await whole
+
+    right = truth(*POSTS[2:])
+    for values in right.values():
+        values[PUBLIC_METRICS.index(MetricName("retweets"))] = NOT_AVAILABLE
+    assert measured(run_virtual(asked())) == right
 
 
 def test_when_every_metric_is_refused_the_circuit_opens_and_a_probe_asks_for_them_all() -> None:

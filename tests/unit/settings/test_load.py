@@ -360,6 +360,14 @@ def test_no_fault_shows_a_secret_in_the_wrong_variable(variable: str) -> None:
     assert CANARY not in str(SettingsError(faults)) + repr(faults)
 
 
+def test_no_fault_shows_a_secret_of_the_wrong_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_environment(monkeypatch, {"TOPTWEETS_KAFKA__TOPIC": "a"})
+    with pytest.raises(SettingsError) as error:
+        load(None, {"engagement": {"bearer_token": [CANARY]}})
+    assert [fault.name for fault in error.value.faults] == ["engagement.bearer_token"]
+    assert CANARY not in str(error.value)
+
+
 def test_secrets_are_masked_wherever_settings_are_shown() -> None:
     settings = loaded(
         ENGAGEMENT__CONSUMER_KEY=CANARY,
