@@ -31,6 +31,8 @@ requirements: ## Pin the dependencies again (needs uv)
 	uv pip compile $(PIN) pyproject.toml -o requirements/runtime.txt
 	uv pip compile $(PIN) --extra demo -c requirements/runtime.txt pyproject.toml -o requirements/demo.txt
 	uv pip compile $(PIN) --extra demo --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	echo "# What builds the wheel: a part of requirements/dev.txt, kept equal to it by a test." >deploy/build-requirements.txt
+	echo "hatchling" | uv pip compile $(PIN) -c requirements/dev.txt - >>deploy/build-requirements.txt
 PIN := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --upgrade
 
 clean: ## Remove what the set-up and the tests left

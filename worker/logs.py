@@ -22,7 +22,9 @@ _REFUSALS: Final = (SaslAuthenticationFailedError, AuthorizationError)
 def set_up_logs(form: Literal["auto", "json", "console"], level: str) -> None:
     """Send every event to standard error. Libraries are heard only when they say something is wrong."""
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    # Plain tracebacks: the pretty ones show local variables, and secrets are among those.
+    on_terminal = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = structlog.processors.JSONRenderer() if as_json else on_terminal
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

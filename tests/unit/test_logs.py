@@ -1,0 +1,57 @@
+"""What logs look like, and what must never be in them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+import pytest
+import structlog
+
+from worker.logs import set_up_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CANARY = "canary-3f9a"
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    before = logging.getLogger().handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=before, force=True)
+
+
+def _fail_with_a_secret_at_hand() -> None:
+    token = CANARY + "!"
+    raise ValueError(len(token))
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_shows_no_local_variables(
+    form: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs(form, "info")
+    try:
+        _fail_with_a_secret_at_hand()
+    except ValueError as error:
+        structlog.get_logger().error("failed", exc_info=error)
+    shown = capsys.readouterr().err
+    assert "ValueError: 12" in shown
+    assert CANARY + "!" not in shown
+
+
+def test_machines_get_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("json", "info")
+    structlog.get_logger().info("started", page="http://127.0.0.1:1")
+    event = orjson.loads(capsys.readouterr().err)
+    assert (event["event"], event["level"], event["page"]) == ("started", "info", "http://127.0.0.1:1")
+
+
+def test_events_below_the_level_are_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("json", "warning")
+    structlog.get_logger().info("started")
+    assert capsys.readouterr().err == ""
