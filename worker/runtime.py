@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import platform
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_RETIRE_EVERY: Final = 5.0
+_COUNT_EVERY: Final = 1.0
+_RETIRE_EVERY: Final = 5
+"""Counts between two looks for Posts to retire."""
 _FINISH_TIMEOUT: Final = Seconds(1.5)
 _FLUSH_TIMEOUT: Final = 1.0
 _AFTER_REQUESTS: Final = 3.0
@@ -286,10 +289,11 @@ class Worker:
             await asyncio.sleep(self.settings.publish.interval)
 
     async def _keep_house(self) -> None:
-        while True:
-            self.tracker.retire(self.clock.now())
+        for number in itertools.count():
+            if number % _RETIRE_EVERY == 0:
+                self.tracker.retire(self.clock.now())
             self.tracker.count()
-            await asyncio.sleep(_RETIRE_EVERY)
+            await asyncio.sleep(_COUNT_EVERY)
 
     # The parts that are made of others
 
@@ -324,11 +328,9 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 def _close_producer(producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
-    try:
+    # What it still holds when that fails is not committed either, and is read again.
+    with contextlib.suppress(KafkaError):
         producer.close(timeout=_FLUSH_TIMEOUT)
-    except KafkaError:
-        # What it still holds is not committed either, and is read again.
-        producer.close(timeout=0)
 
 
 def _close_consumer(consumer: Any) -> None:  # noqa: ANN401

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-import pytest
 from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -15,6 +14,9 @@ from tests.unit.intake.fakes import PATIENCE, TROUBLE
 from worker.intake import BrokerWatch, watch
 from worker.model import Seconds
 from worker.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Brokers:
