@@ -88,8 +88,7 @@ class Tracker:
             self._silences.pop(post_id, None)
         for post_id, place in self.watchlist.mark_unavailable([*gone, *silent], outcome.at):
             self.boards.remove(post_id, place)
-        given_up = set(silent)
-        self.watchlist.ask_again(post_id for post_id in outcome.again if post_id not in given_up)
+        self.watchlist.ask_again(outcome.again)
 
     def remove(self, post_id: PostId, reason: str) -> bool:
         """Stop tracking a Post and erase it; whether it was tracked."""

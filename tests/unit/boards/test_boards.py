@@ -112,6 +112,15 @@ def test_after_a_refill_the_board_is_still_exact() -> None:
     assert kept.boards.kept(0, ALL, LIKES) == [(6, 6.0), (5, 5.0), (0, 4.0)]
 
 
+def test_after_a_refill_who_falls_below_one_left_out_leaves() -> None:
+    kept = Kept(top=2, reserve=1)
+    kept.tell(0, {number: float(number) for number in range(10)})
+    kept.tell(0, {9: 0.0, 8: 0.0, 7: 0.0})
+    assert kept.boards.kept(0, ALL, LIKES) == [(6, 6.0), (5, 5.0), (4, 4.0)]
+    kept.tell(0, {5: 2.5})
+    assert kept.boards.kept(0, ALL, LIKES) == [(6, 6.0), (4, 4.0)]
+
+
 def test_a_refill_wanted_by_several_falls_happens_once() -> None:
     kept = Kept(top=2, reserve=1)
     kept.tell(0, {number: float(number) for number in range(10)})

@@ -116,6 +116,26 @@ class TestWhenARequestLeaves:
         posts.remove(post(1))
         assert plan(planner, posts, MIN_INTERVAL + LINGER) == Plan((), later(10 + MIN_INTERVAL + LINGER), 0)
 
+    def test_who_left_is_not_counted_as_due_any_more(self) -> None:
+        posts, planner = measured(post(1)), policy()
+        assert plan(planner, posts, MIN_INTERVAL).due == 1
+        see(posts, [post(2), post(3), post(4)], MIN_INTERVAL)
+        left = plan(planner, posts, MIN_INTERVAL)
+        assert left.due == SEATS
+        posts.mark_asked(left.post_ids, later(MIN_INTERVAL))
+        see(posts, [post(5)], MIN_INTERVAL)
+        assert plan(planner, posts, MIN_INTERVAL) == Plan((), later(MIN_INTERVAL + LINGER), 1)
+
+    def test_to_wait_further_does_not_look_at_all_posts_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        posts, planner = measured(*(post(number) for number in range(3))), policy()
+        wake_at = plan(planner, posts, 1).wake_at
+        monkeypatch.setattr(posts, "first_unmeasured", lambda _: [])
+        monkeypatch.setattr(posts, "columns", None)  # so that the planner fails where it looks
+        for second in range(2, 17):
+            assert plan(planner, posts, second).wake_at == wake_at
+        with pytest.raises(AttributeError):
+            plan(planner, posts, wake_at - NOW)
+
     def test_who_is_in_flight_is_in_no_plan(self) -> None:
         posts, planner = measured(post(1), post(2)), policy()
         posts.mark_asked([post(1)], later(100))

@@ -66,8 +66,9 @@ def test_only_posts_that_were_asked_for_and_are_not_in_flight_leave() -> None:
 def test_a_young_post_leaves_after_an_old_one_of_the_same_count() -> None:
     young, old = post(at=NOW - 600), post(at=OLD)
     for likes in (0, 5):
-        posts = measured({young: (likes,), old: (likes,)}, LIKES)
-        assert leaving(posts, standings(favorites=1000)) == [old, young]
+        for order in ((young, old), (old, young)):
+            posts = measured(dict.fromkeys(order, (likes,)), LIKES)
+            assert leaving(posts, standings(favorites=1000)) == [old, young]
 
 
 def test_a_post_that_is_near_one_bar_stays_however_far_it_is_from_another() -> None:
@@ -103,6 +104,15 @@ def test_posts_that_are_unavailable_leave_before_all_others() -> None:
     posts = measured({gone: (1000,), nobody_likes_it: (0,)}, LIKES)
     posts.mark_unavailable([gone], NOW)
     assert leaving(posts, standings(favorites=100)) == [gone, nobody_likes_it]
+
+
+def test_posts_that_are_unavailable_leave_even_before_those_that_fall() -> None:
+    gone, falling = post(1), post(2)
+    posts = watchlist(gone, falling, metrics=(LIKES_PER_HOUR,))
+    posts.record(counts({falling: (100,)}))
+    posts.record(counts({falling: (10,)}, later(2 * HOUR)))
+    posts.mark_unavailable([gone], NOW)
+    assert leaving(posts, standings(favorites_per_hour=5)) == [gone, falling]
 
 
 def test_growth_per_hour_is_no_count_that_goes_on_growing() -> None:
