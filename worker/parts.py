@@ -20,7 +20,6 @@ from worker.engagement import (
     RetryPolicy,
 )
 from worker.formats.record import RecordReader
-from worker.formats.rules import ReadingRules
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
 from worker.model import MetricName, Seconds
@@ -29,6 +28,7 @@ from worker.publish.http.app import create_app
 from worker.publish.http.server import HttpServer
 from worker.publish.kafka import KafkaPublisher
 from worker.publish.prometheus import PrometheusPublisher
+from worker.reading import reading_rules
 from worker.tracker import Tracker, asked_metrics
 from worker.watchlist import WatchlistLimits
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
     from worker.settings import Settings
-    from worker.settings.sections import Engagement, Intake, Kafka
+    from worker.settings.sections import Engagement, Kafka
     from worker.telemetry import Telemetry
     from worker.views import Views
 
@@ -173,7 +173,7 @@ def make_input_reader(
     kafka, intake = settings.kafka, settings.intake
     forwarder = Forwarder(
         producer,
-        RecordReader(_reading_rules(intake)),
+        RecordReader(reading_rules(intake)),
         RecentPosts(intake.recent_posts, Seconds(intake.recent_window), clock),
         TopicNames(kafka.group),
         partitions=kafka.sightings_partitions,
@@ -218,18 +218,3 @@ def make_watch_connections(kafka: Kafka) -> KafkaConnections:
     """Connections whose questions have a short bound: for asking whether brokers answer at all."""
     timeout = min(kafka.request_timeout, _WATCH_TIMEOUT)
     return KafkaConnections(kafka.model_copy(update={"request_timeout": timeout}))
-
-
-def _reading_rules(intake: Intake) -> ReadingRules:
-    return ReadingRules(
-        retweets=intake.retweets,
-        id_path=intake.id_path,
-        campaigns_from=frozenset(intake.campaigns_from),
-        tag_campaigns=intake.tag_campaigns,
-        hashtag_campaigns=intake.hashtag_campaigns,
-        topic_campaigns=intake.topic_campaigns,
-        keep_author=intake.keep_author,
-        keep_text=intake.keep_text,
-        text_length=intake.text_length,
-        max_bytes=intake.max_record_bytes,
-    )
