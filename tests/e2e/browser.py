@@ -1,6 +1,6 @@
 """Headless Chromium for tests.
 
-Without it a test is skipped, or fails where ``TOPTWEETS_REQUIRE`` has ``browser``.
+Without it a test is skipped, or fails where ``TOP_TWEETS_TEST_REQUIRE`` has ``browser``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def chromium_path() -> str:
     if path is not None:
         return path
     message = "chromium is missing: apt-get install chromium"
-    if "browser" in os.environ.get("TOPTWEETS_REQUIRE", "").replace(",", " ").split():
+    if "browser" in os.environ.get("TOP_TWEETS_TEST_REQUIRE", "").replace(",", " ").split():
         pytest.fail(message)
     pytest.skip(message)
 

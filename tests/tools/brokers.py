@@ -79,12 +79,12 @@ def running_broker(kind: Kind) -> Iterator[Broker]:
 
 
 def wanted_kinds() -> list[Kind]:
-    """The kinds that ``TOPTWEETS_BROKERS`` names (a comma list); both when it is not set."""
-    named = os.environ.get("TOPTWEETS_BROKERS", ",".join(KINDS)).replace(" ", "").split(",")
+    """The kinds that ``TOP_TWEETS_TEST_BROKERS`` names (a comma list); both when it is not set."""
+    named = os.environ.get("TOP_TWEETS_TEST_BROKERS", ",".join(KINDS)).replace(" ", "").split(",")
     unknown = set(named) - set(KINDS)
     if unknown:
         raise ValueError(
-            f"TOPTWEETS_BROKERS names {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}"
+            f"TOP_TWEETS_TEST_BROKERS names {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}"
         )
     return [kind for kind in KINDS if kind in named]
 

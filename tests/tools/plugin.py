@@ -27,7 +27,7 @@ def pytest_report_header() -> str:
     except NotToBeHadError as reason:
         shown["apache"] = f"not Apache Kafka ({reason})"
     kinds = ", ".join(shown[kind] for kind in wanted_kinds())
-    return f"brokers: {kinds} (TOPTWEETS_BROKERS chooses)"
+    return f"brokers: {kinds} (TOP_TWEETS_TEST_BROKERS chooses)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

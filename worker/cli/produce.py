@@ -39,7 +39,7 @@ def produce(
     from worker.produce import ProduceError  # noqa: PLC0415 -- so that --help is quick
 
     # The API is not asked for anything here, so no token is needed.
-    settings = load_or_exit(config, lambda path: load(path, {"engagement": {"bearer_token": "not used"}}))
+    settings = load_or_exit(config, lambda path: load(path, {"engagement": {"bearer_token": "unused"}}))
     target = topic or next(iter(settings.kafka.topic), None)
     if target is None:
         typer.echo("kafka.topic names no topic (there is a pattern): say which with --topic", err=True)

@@ -123,7 +123,7 @@ def _may_become_nobody() -> bool:
 @pytest.mark.container
 def test_its_build_gives_a_worker_that_runs_without_rights_and_writes_nothing() -> None:
     if not is_required("container"):
-        pytest.skip("installs from the package registry: only with TOPTWEETS_REQUIRE=container")
+        pytest.skip("installs from the package registry: only with TOP_TWEETS_TEST_REQUIRE=container")
     folder = Path(tempfile.mkdtemp(prefix="top-tweets-image-"))
     try:
         folder.chmod(0o755)
