@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _CLIENT_ID: Final = "top-tweets"
 _BATCH_BYTES: Final = 131_072
 _LINGER_MS: Final = 20
+_RECONNECT_MS: Final = 5_000
 _MAX_BLOCK_MS: Final = 2_000
 _TOKEN_TIMEOUT: Final = 10.0
 _TOKEN_MARGIN: Final = 60.0
@@ -39,6 +40,8 @@ class KafkaConnections:
             "bootstrap_servers": list(kafka.bootstrap_servers),
             "client_id": _CLIENT_ID,
             "request_timeout_ms": round(kafka.request_timeout * 1000),
+            # After an outage, a client should not wait half a minute to look again, as it would by itself.
+            "reconnect_backoff_max_ms": _RECONNECT_MS,
             **security_options(kafka.security),
         }
 

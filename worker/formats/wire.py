@@ -1,6 +1,7 @@
 """The format of the topic ``<group>.sightings``: how intake hands a Sighting to the Post's owner.
 
- The key is the Post ID as text, so that the broker's partitioner gives each Post one owner. The value is
+ The key is the Post ID as text; ``intake`` chooses the partition by it, so that each Post has one owner.
+ The value is
 small JSON that a person can read:
 ``{"v":1,"campaigns":["spring"],"seen_at":1763719740.123,"author":"anna","text":"…"}``; ``author`` and
 ``text`` are left out where they are not known. A null value is a tombstone.
