@@ -89,7 +89,7 @@ class Kafka(Section):
     )
     request_timeout: Duration = Field(30.0, ge=1, description="the longest wait for a broker's answer")
     poll_records: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        500, description="records a poll gives at most"
+        2000, description="records a poll gives at most"
     )
     partition_fetch_bytes: Annotated[int, Field(ge=1024)] = Field(
         1_048_576, description="bytes fetched of one partition at once; lower is fairer between partitions"
