@@ -23,6 +23,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from benchmarks.common import figure, sandbox, worker_values
 from tests.tools.brokers import running_broker
+from worker.interpreter import lengthen_turns
 from worker.logs import set_up_logs
 from worker.model import PUBLIC_METRICS, Timestamp, first_post_id
 from worker.runtime import Worker
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=200_000)
     parser.add_argument("--broker", choices=("apache", "tansu"), default="apache")
     parser.add_argument("--shape", choices=("text", "json"), default="text", help="of the records")
+    parser.add_argument("--turns", type=float, help="seconds of a thread's turn, instead of the worker's own")
     parser.add_argument("--quick", action="store_true", help="10,000 Posts: to see that it runs")
     parser.add_argument("--process", choices=("bare", "worker", "produce"), help=argparse.SUPPRESS)
     parser.add_argument("--values", type=json.loads, help=argparse.SUPPRESS)
@@ -57,15 +59,16 @@ def main() -> None:
         produce(options.values["kafka"]["bootstrap_servers"], options.load)
         print("{}")
     else:
-        measure(10_000 if options.quick else options.posts, options.broker, options.shape)
+        measure(10_000 if options.quick else options.posts, options.broker, options.shape, options.turns)
 
 
-def measure(posts: int, kind: Any, shape: str) -> None:  # noqa: ANN401 -- argparse
+def measure(posts: int, kind: Any, shape: str, turns: float | None) -> None:  # noqa: ANN401 -- argparse
     """Start broker and sandbox, produce, run both processes, print the figures."""
     with running_broker(kind) as broker, sandbox() as api:
         for topic in TOPICS:
             broker.create_topic(topic, PARTITIONS // len(TOPICS))
         load_of = {"posts": posts, "first": first_post_id(Timestamp(time.time() - 3600)), "shape": shape}
+        load_of["turns"] = turns
         produce(broker.bootstrap, load_of)
         values = worker_values(
             broker,
@@ -140,6 +143,8 @@ async def through_worker(values: dict[str, Any], load_of: dict[str, Any]) -> dic
     telemetry, posts = Telemetry(), load_of["posts"]
     worker = Worker(load(None, values), telemetry)
     async with worker.running():
+        if load_of["turns"]:
+            lengthen_turns(load_of["turns"])
         while not records_read(telemetry):
             await look_again(worker)
         started, cpu = time.perf_counter(), time.process_time()

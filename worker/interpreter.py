@@ -1,13 +1,17 @@
-"""The garbage collector, told what kind of process this is."""
+"""The interpreter, told what kind of process this is: its garbage collector, and its turns of threads."""
 
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Final
 
 _ALLOCATIONS: Final = 100_000
 _YOUNG_RUNS: Final = 20
 _OLD_RUNS: Final = 100
+
+SWITCH_INTERVAL: Final = 0.01
+"""Seconds that a thread may run while others wait for their turn; Python's default is half of it."""
 
 
 def calm_the_collector() -> None:
@@ -20,3 +24,12 @@ def calm_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, _YOUNG_RUNS, _OLD_RUNS)
+
+
+def lengthen_turns(seconds: float = SWITCH_INTERVAL) -> None:
+    """Let threads run longer before they make way for each other.
+
+    The two polling threads and the loop are all busy while a backlog is read, and each change of turns cools
+    the processor's caches (``docs/decisions/0009-switch-interval.md``).
+    """
+    sys.setswitchinterval(seconds)

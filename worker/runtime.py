@@ -13,12 +13,12 @@ from kafka.errors import KafkaError
 
 from worker import __version__, parts
 from worker.clock import SystemClock
-from worker.collector import calm_the_collector
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.editions import Editions, Outlet
 from worker.engagement import Circuit, Quota
 from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames, ensure_topics
+from worker.interpreter import calm_the_collector, lengthen_turns
 from worker.logs import LastKafkaError
 from worker.model import Seconds
 from worker.owner import Owner
@@ -118,6 +118,7 @@ class Worker:
             await self.server.start()
             stack.push_async_callback(self.server.stop)
             calm_the_collector()
+            lengthen_turns()
             self._tell_start()
             sightings_reader.start(self._names.sightings)
             input_reader.start(*self._input_topics())
