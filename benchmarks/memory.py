@@ -136,7 +136,7 @@ def ask(tracker: Tracker, random: np.random.Generator) -> None:
         tracker.watchlist.mark_asked(post_ids, NOW)
         values = (random.pareto(1.0, (len(post_ids), len(PUBLIC_METRICS))) * 5).astype(np.int64)
         counts = Counts(NOW, np.array(post_ids, dtype=np.int64), values)
-        tracker.answered(Outcome([counts], (), (), (), (), NOW))
+        tracker.answered(Outcome(NOW, counts=[counts]))
 
 
 def planning(tracker: Tracker) -> dict[str, float]:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from worker.engagement.client import SEATS
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.engagement import Circuit, EngagementClient, Quota
+    from worker.engagement import Asker, Circuit, Query, Quota
     from worker.engagement.quota import Permit
     from worker.model import Clock, PostId, Seconds
     from worker.planner import Planner
@@ -35,7 +33,8 @@ class Dispatcher:
         self,
         tracker: Tracker,
         planner: Planner,
-        client: EngagementClient,
+        asker: Asker,
+        query: Query,
         *,
         quota: Quota,
         circuit: Circuit,
@@ -46,7 +45,8 @@ class Dispatcher:
     ) -> None:
         self._tracker = tracker
         self._planner = planner
-        self._client = client
+        self._asker = asker
+        self._query = query
         self._quota = quota
         self._circuit = circuit
         self._in_flight = in_flight
@@ -97,7 +97,9 @@ class Dispatcher:
         self._news.clear()
         now = self._clock.now()
         started = self._clock.monotonic()
-        plan = self._planner.plan(now, self._tracker.watchlist, self._tracker.standings, SEATS)
+        plan = self._planner.plan(
+            now, self._tracker.watchlist, self._tracker.standings, self._query.endpoint.seats
+        )
         self._telemetry.plan_seconds.observe(self._clock.monotonic() - started)
         self._telemetry.due.set(plan.due)
         if not plan.post_ids:
@@ -109,7 +111,6 @@ class Dispatcher:
             return
         self._telemetry.quota_wait_seconds.observe(started - self._waited if self._waited else 0.0)
         self._waited = None
-        self._circuit.asked()
         self._tracker.watchlist.mark_asked(plan.post_ids, now)
         request = asyncio.create_task(self._ask(plan.post_ids, permit))
         self._requests.add(request)
@@ -118,7 +119,7 @@ class Dispatcher:
 
     async def _ask(self, post_ids: Sequence[PostId], permit: Permit) -> None:
         try:
-            outcome = await self._client.totals(post_ids, permit)
+            outcome = await self._asker.ask(self._query, post_ids, None, permit)
         except BaseException:
             self._tracker.watchlist.ask_again(post_ids)
             raise

@@ -8,15 +8,20 @@ import stamina
 
 from worker import __version__
 from worker.boards import BoardsLimits
+from worker.catalogue import Reach
 from worker.connections import KafkaConnections
 from worker.editions import Outlet
 from worker.engagement import (
+    Access,
+    Allowance,
     AppOnlyAuth,
+    AppSigner,
+    Asker,
     Circuit,
-    EngagementClient,
     FixedToken,
     HttpTransport,
     Quota,
+    Requester,
     RetryPolicy,
 )
 from worker.formats.record import RecordReader
@@ -29,7 +34,7 @@ from worker.publish.http.server import HttpServer
 from worker.publish.kafka import KafkaPublisher
 from worker.publish.prometheus import PrometheusPublisher
 from worker.reading import reading_rules
-from worker.tracker import Tracker, asked_metrics
+from worker.tracker import Tracker
 from worker.watchlist import WatchlistLimits
 
 if TYPE_CHECKING:
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
     from worker.telemetry import Telemetry
     from worker.views import Views
 
+_MEND_APP: Final = "check engagement.bearer_token, or engagement.consumer_key and consumer_secret"
 _KAFKA_PUBLISH_TIMEOUT: Final = Seconds(5.0)
 _WATCH_TIMEOUT: Final = 5.0
 
@@ -80,32 +86,25 @@ def make_planner(settings: Settings) -> AgeDecay:
     )
 
 
-def make_client(
-    engagement: Engagement,
-    metrics: tuple[MetricName, ...],
-    *,
-    quota: Quota,
-    circuit: Circuit,
-    clock: Clock,
-    telemetry: Telemetry,
-) -> EngagementClient:
-    """The client of the Engagement API, for boards of these metrics."""
+def make_asker(
+    engagement: Engagement, *, quota: Quota, circuit: Circuit, clock: Clock, telemetry: Telemetry
+) -> Asker:
+    """The client of the Engagement API."""
     # Retries are counted in our own metrics and told in our own words.
     stamina.instrumentation.set_on_retry_hooks([])
     transport = HttpTransport(Seconds(engagement.timeout), engagement.in_flight)
-    return EngagementClient(
+    requester = Requester(
         engagement.url,
-        asked_metrics(metrics),
-        credentials=_make_credentials(engagement, transport),
         transport=transport,
         quota=quota,
-        circuit=circuit,
         retries=RetryPolicy(
             engagement.attempts, Seconds(engagement.retry_wait), Seconds(engagement.retry_wait_max)
         ),
         clock=clock,
         telemetry=telemetry,
     )
+    app = Access(AppSigner(_make_credentials(engagement, transport)), circuit, _MEND_APP)
+    return Asker(requester, app, allowance=Allowance(Reach(), clock), clock=clock, telemetry=telemetry)
 
 
 def _make_credentials(engagement: Engagement, transport: Transport) -> Credentials:

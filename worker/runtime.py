@@ -12,11 +12,12 @@ import structlog
 from kafka.errors import KafkaError
 
 from worker import __version__, parts
+from worker.catalogue import Endpoint
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.editions import Editions, Outlet
-from worker.engagement import Circuit, Quota
+from worker.engagement import Circuit, Query, Quota
 from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames, ensure_topics
 from worker.interpreter import calm_the_collector, lengthen_turns
 from worker.logs import LastKafkaError
@@ -26,6 +27,7 @@ from worker.ownership import Ownership
 from worker.progress import Progress
 from worker.publish.http.publisher import HttpPublisher
 from worker.threads import in_thread
+from worker.tracker import asked_metrics
 from worker.views import Views
 
 if TYPE_CHECKING:
@@ -69,9 +71,8 @@ class Worker:
         self._planner = parts.make_planner(settings)
         self._quota = Quota(settings.engagement.requests_per_minute, clock)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
-        self._client = parts.make_client(
+        self._asker = parts.make_asker(
             settings.engagement,
-            self.tracker.boards.metrics,
             quota=self._quota,
             circuit=self._circuit,
             clock=clock,
@@ -104,7 +105,7 @@ class Worker:
             OSError: the HTTP server cannot listen.
         """
         async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(self._client.close)
+            stack.push_async_callback(self._asker.close)
             producer, input_reader, sightings_reader = await self._connect(stack)
             outlets = parts.make_outlets(
                 self.settings, self._http, producer, clock=self.clock, telemetry=self.telemetry
@@ -302,7 +303,8 @@ class Worker:
         return Dispatcher(
             self.tracker,
             self._planner,
-            self._client,
+            self._asker,
+            Query(Endpoint.TOTALS, asked_metrics(self.tracker.boards.metrics)),
             quota=self._quota,
             circuit=self._circuit,
             in_flight=self.settings.engagement.in_flight,

@@ -17,14 +17,20 @@ from prometheus_client import CollectorRegistry
 from sandbox.server import SandboxSettings, running_sandbox
 from sandbox.world import METRICS
 from tests.unit.engagement.fakes import OUTCOMES, Bench, FakeApi, accounted
+from worker.catalogue import Endpoint, Reach
 from worker.engagement import (
+    Access,
+    Allowance,
     AppOnlyAuth,
+    AppSigner,
+    Asker,
     Circuit,
-    EngagementClient,
     FixedToken,
     HttpTransport,
     Outcome,
+    Query,
     Quota,
+    Requester,
     RetryPolicy,
 )
 from worker.model import NOT_AVAILABLE, PUBLIC_METRICS, PostId, Seconds, Timestamp
@@ -58,11 +64,14 @@ class FastClock:
         await asyncio.sleep(seconds / SPEED)
 
 
+QUERY = Query(Endpoint.TOTALS, PUBLIC_METRICS)
+
+
 @dataclass
 class Meeting:
     """A client and the sandbox it asks."""
 
-    client: EngagementClient
+    asker: Asker
     quota: Quota
     circuit: Circuit
     telemetry: Telemetry
@@ -70,7 +79,7 @@ class Meeting:
 
     async def ask(self, post_ids: Sequence[int]) -> Outcome:
         permit = await self.quota.take()
-        return await self.client.totals([PostId(post_id) for post_id in post_ids], permit)
+        return await self.asker.ask(QUERY, [PostId(post_id) for post_id in post_ids], None, permit)
 
     async def ask_all(self, batches: Sequence[Sequence[int]], in_flight: int = 4) -> list[Outcome]:
         """All batches, so many at once; each Post accounted for exactly once, here and in the counters."""
@@ -83,7 +92,7 @@ class Meeting:
         outcomes = await asyncio.gather(*(one(batch) for batch in batches))
         for batch, outcome in zip(batches, outcomes, strict=True):
             assert sorted(accounted(outcome)) == sorted(batch)
-        Bench(self.client, FakeApi(), self.quota, self.circuit, self.telemetry).check_counters()
+        Bench(self.asker, QUERY, FakeApi(), self.quota, self.circuit, self.telemetry).check_counters()
         assert self.value("toptweets_ids_in_flight") == 0
         return outcomes
 
@@ -137,21 +146,20 @@ async def meeting(
         quota = Quota(contract or limit, clock, clock.sleep)
         circuit = Circuit(Seconds(300.0), clock, telemetry)
         make = credentials or (lambda _url, _api: FixedToken("sandbox-token"))
-        client = EngagementClient(
+        requester = Requester(
             sandbox.url,
-            PUBLIC_METRICS,
-            credentials=make(sandbox.url, transport),
             transport=transport,
             quota=quota,
-            circuit=circuit,
             retries=RetryPolicy(12, Seconds(0.002), Seconds(0.02)),
             clock=clock,
             telemetry=telemetry,
         )
+        app = Access(AppSigner(make(sandbox.url, transport)), circuit, "check engagement.bearer_token")
+        asker = Asker(requester, app, allowance=Allowance(Reach(), clock), clock=clock, telemetry=telemetry)
         try:
-            yield Meeting(client, quota, circuit, telemetry, sandbox)
+            yield Meeting(asker, quota, circuit, telemetry, sandbox)
         finally:
-            await client.close()
+            await asker.close()
 
 
 def key_and_secret(url: str, transport: Transport) -> Credentials:
@@ -214,7 +222,7 @@ def test_when_nothing_ever_works_all_posts_go_back() -> None:
             outcomes = await met.ask_all(batches(3, 20))
             assert all(len(outcome.again) == 20 for outcome in outcomes)
             assert not any(outcome.silent for outcome in outcomes)
-            assert (await met.stats())["requests"] == 3 * 12
+            assert (await met.stats())["requests"] == 3 * (12 + 2 + 4)
 
     run(work())
 

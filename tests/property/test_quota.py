@@ -127,3 +127,23 @@ def test_a_busy_client_uses_the_contract_but_for_the_latency(limit: int, latenci
     left, _ = simulate(limit, 1000, requests, 0.0)
     took = left[-1] - left[0]
     assert took <= (len(left) - 1) * (MINUTE + 1.1) / limit + 1
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(1, 8),
+    st.integers(1, 8),
+    st.lists(st.tuples(st.floats(0, 0.4), st.floats(0, 1)), min_size=5, max_size=60),
+)
+def test_no_rolling_second_of_the_api_has_more_than_it_told(
+    limit: int, in_flight: int, requests: list[tuple[float, float]]
+) -> None:
+    told = {"x-per-second-limit": str(limit), "x-per-second-remaining": "1"}
+    work = [Request(latency, counted, 0.0, told) for latency, counted in requests]
+    _, counted = simulate(60_000, in_flight, [Request(0.0, 0.0, 0.0, told), *work], 0.0)
+    # The first one is how the limit becomes known: it is alone in its second.
+    moments = sorted(counted)
+    first = moments[0]
+    moments = [moment for moment in moments if moment > first]
+    for start, end in zip(moments, moments[limit:], strict=False):
+        assert end - start > 1.0

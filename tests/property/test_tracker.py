@@ -328,12 +328,12 @@ class Tracking(RuleBasedStateMachine):
         parts = {part: tuple(told.get(part, ())) for part in ("unavailable", "refused", "again", "silent")}
         self.tracker.answered(
             Outcome(
-                [counts(values, dated)] if values else [],
-                parts["unavailable"],
-                parts["refused"],
-                parts["again"] + parts["silent"],
-                parts["silent"],
                 Timestamp(self.now),
+                counts=[counts(values, dated)] if values else [],
+                unavailable=parts["unavailable"],
+                refused=parts["refused"],
+                again=parts["again"] + parts["silent"],
+                silent=parts["silent"],
             )
         )
         for post_id in [*values, *(post_id for part in parts.values() for post_id in part)]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import orjson
 
 from worker.engagement import headers
 from worker.engagement.errors import RefusedError, StoppedError, TransientError
+from worker.engagement.query import BY_POST
 from worker.model import MAX_POST_ID, NOT_AVAILABLE, MetricName, PostId
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from worker.engagement.transport import Reply
     from worker.model import IntArray, Timestamp
 
-GROUPING: Final = "by_post"
 _UNSUPPORTED: Final = {
     "unsupported_for_video_views_tweet_ids": ("video_views",),
     "unsupported_for_impressions_engagements_tweet_ids": ("impressions", "engagements"),
 }
-_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE = 200, 400, 401, 403, 413
+_OK, _BAD_REQUEST, _TOO_LARGE = 200, 400, 413
 _PASSING: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
+_FORBIDDEN_AUTHOR: Final = re.compile(r"Forbidden to access tweets for author id (\d+):")
 _LONGEST_NUMBER: Final = 32
 """Characters of a number, at most: beyond, it is not worth reading."""
 _LARGEST_COUNT: Final = 10**15
@@ -39,26 +40,22 @@ _FARTHEST: Final = 3600.0
 class Answer:
     """What an answer said of the Posts asked for: counts of some, and which are gone or refused.
 
-    A Post is in one of the three at most. About the rest the answer was silent.
+    A Post is in one of the three at most. About the rest the answer was silent. ``body`` is all of it.
     """
 
     post_ids: IntArray
     values: IntArray
     unavailable: frozenset[PostId]
     refused: frozenset[PostId]
-
-
-class UnauthorizedError(StoppedError):
-    """The token was refused."""
+    body: Mapping[str, object] = field(default_factory=dict)
 
 
 def read(reply: Reply, post_ids: Sequence[PostId], metrics: Sequence[MetricName]) -> Answer:
-    """The answer to a totals request for these Posts and metrics.
+    """The answer to a request for these Posts and metrics.
 
     Raises:
         TransientError: for 429, 5xx, HTML, bodies that are cut off or are not JSON.
         RefusedError: for 400, 403 and 413 that blame the request, with the Posts or metrics they name.
-        UnauthorizedError: for 401.
         StoppedError: for other statuses, which no other request would be spared.
     """
     _check_status(reply.status)
@@ -68,13 +65,13 @@ def read(reply: Reply, post_ids: Sequence[PostId], metrics: Sequence[MetricName]
     if reply.status in (_OK, _BAD_REQUEST):
         answer = _answer(body, post_ids, metrics, forbidden)
         complaint = forbidden or metrics_forbidden or _is_rate_limit(errors) or reply.status != _OK
-        if len(answer.post_ids) or answer.unavailable or (GROUPING in body and not complaint):
+        if len(answer.post_ids) or answer.unavailable or (BY_POST in body and not complaint):
             return answer
     said = "; ".join(errors)[:300] or "no reason given"
     if _is_rate_limit(errors):
         raise TransientError("429", f"status {reply.status}: {said}")
     if forbidden or metrics_forbidden or reply.status in (_BAD_REQUEST, _TOO_LARGE):
-        raise RefusedError(f"{reply.status}: {said}", sorted(forbidden), metrics_forbidden)
+        raise RefusedError(f"{reply.status}: {said}", forbidden, metrics_forbidden)
     if reply.status == _OK:
         raise TransientError("unreadable", f"an answer without data: {said}")
     raise StoppedError(
@@ -92,21 +89,17 @@ def _check_status(status: int) -> None:
     """Raise what needs no look at the body."""
     if status in _PASSING or status >= _SERVER_ERRORS:
         raise TransientError(str(status), f"the API answered {status}")
-    if status == _UNAUTHORIZED:
-        raise UnauthorizedError(
-            "the API refused the token (401): check engagement.bearer_token, or the consumer key"
-        )
 
 
 def _answer(
     body: Mapping[str, Any],
     post_ids: Sequence[PostId],
     metrics: Sequence[MetricName],
-    forbidden: frozenset[PostId],
+    forbidden: Mapping[PostId, str | None],
 ) -> Answer:
     """What the body says of the Posts asked for; what it says of others is passed over."""
     unavailable = frozenset(_post_ids(body.get("unavailable_tweet_ids"))).intersection(post_ids)
-    group = body.get(GROUPING)
+    group = body.get(BY_POST)
     of_post = group.get if isinstance(group, dict) else {}.get
     asked = [(post_id, of_post(str(post_id))) for post_id in post_ids if post_id not in unavailable]
     told = [(post_id, counts) for post_id, counts in asked if isinstance(counts, dict)]
@@ -118,8 +111,8 @@ def _answer(
             # There the API writes "0" for a metric that it does not have: not available is not 0.
             rows = np.flatnonzero(np.isin(found, np.array([*_post_ids(body[key])], dtype=np.int64)))
             values[rows[:, np.newaxis], columns] = NOT_AVAILABLE
-    refused = forbidden.intersection(post_ids).difference(unavailable, found.tolist())
-    return Answer(found, values, unavailable, refused)
+    refused = frozenset(forbidden).intersection(post_ids).difference(unavailable, found.tolist())
+    return Answer(found, values, unavailable, refused, body)
 
 
 def _values(told: Sequence[Mapping[str, Any]], metrics: Sequence[MetricName]) -> IntArray:
@@ -179,17 +172,19 @@ def _is_rate_limit(errors: Sequence[str]) -> bool:
     return any("rate limit" in error.lower() or "too many requests" in error.lower() for error in errors)
 
 
-def _forbidden(errors: Sequence[str]) -> tuple[frozenset[PostId], list[MetricName]]:
-    """The Posts and metrics that errors name as forbidden."""
-    post_ids: set[PostId] = set()
+def _forbidden(errors: Sequence[str]) -> tuple[dict[PostId, str | None], list[MetricName]]:
+    """What errors name as forbidden: Posts, each with its author's ID where that is told; metrics."""
+    post_ids: dict[PostId, str | None] = {}
     metrics: list[MetricName] = []
     for error in errors:
         named = error.rpartition(":")[2]
         if error.startswith("Forbidden to access tweets"):
-            post_ids.update(_post_ids(re.findall(r"\d+", named)))
+            author = _FORBIDDEN_AUTHOR.match(error)
+            for post_id in _post_ids(re.findall(r"\d+", named)):
+                post_ids[post_id] = author[1] if author else post_ids.get(post_id)
         elif error.startswith("Forbidden to access metrics"):
             metrics.extend(MetricName(name) for name in re.findall(r"[a-z_]+", named))
-    return frozenset(post_ids), metrics
+    return post_ids, metrics
 
 
 def _post_ids(listed: object) -> Iterable[PostId]:

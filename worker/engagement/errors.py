@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from worker.model import MetricName, PostId, Seconds
 
@@ -35,13 +35,21 @@ class TransientError(EngagementError):
 
 
 class RefusedError(EngagementError):
-    """The API refuses this request; it may name the Posts or metrics that it refuses."""
+    """The API refuses this request; it may name the Posts or metrics that it refuses.
+
+    ``authors``: of a Post that it names the author's ID, where it tells that too.
+    """
 
     def __init__(
-        self, detail: str, post_ids: Sequence[PostId] = (), metrics: Sequence[MetricName] = ()
+        self,
+        detail: str,
+        posts: Mapping[PostId, str | None] | None = None,
+        metrics: Sequence[MetricName] = (),
     ) -> None:
         super().__init__(detail)
-        self.post_ids = tuple(post_ids)
+        named = posts or {}
+        self.post_ids = tuple(sorted(named))
+        self.authors = {post_id: author for post_id, author in named.items() if author is not None}
         self.metrics = tuple(metrics)
 
 

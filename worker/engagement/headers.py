@@ -28,12 +28,14 @@ def retry_after(headers: Mapping[str, str], now: Timestamp) -> Seconds | None:
     return Seconds(wait) if wait is not None and wait > 0 else None
 
 
-def until_reset(headers: Mapping[str, str], now: Timestamp) -> Seconds | None:
-    """How long until the API's minute is over, by the server's own clock. Never more than a minute."""
-    reset = whole(headers.get("x-per-minute-reset"))
+def until_reset(
+    headers: Mapping[str, str], now: Timestamp, family: str = "x-per-minute", longest: float = _MINUTE
+) -> Seconds | None:
+    """How long until the API's minute, or second, is over, by the server's own clock; ``longest`` at most."""
+    reset = whole(headers.get(f"{family}-reset"))
     if reset is None:
         return None
-    return Seconds(min(max(0.0, reset - (date(headers) or now)), _MINUTE + 1))
+    return Seconds(min(max(0.0, reset - (date(headers) or now)), longest + 1))
 
 
 def whole(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The contract's requests a minute: paced, and never more than the limit in any rolling minute."""
+"""The contract's requests a minute: paced, and never more than the limit in any rolling minute, or second."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from worker.model import Clock, Seconds
 
 MINUTE: Final = 60.0
+_SECOND: Final = 1.0
 _LONGEST_HOLD: Final = 15 * MINUTE
 _MARGIN: Final = 0.001
 """Seconds added to a minute, so that rounding cannot make it a shorter one."""
@@ -37,6 +38,35 @@ class Permit:
             self._quota = None
 
 
+class _Span:
+    """How many requests the API counts in any so many seconds, at most."""
+
+    def __init__(self, seconds: float, limit: int) -> None:
+        self.limit = limit
+        self._kept_for = seconds + _MARGIN
+        self._ended: deque[float] = deque()
+
+    def used(self, now: float, in_flight: int) -> int:
+        """Requests held against the span that ends now."""
+        while self._ended and self._ended[0] <= now - self._kept_for:
+            self._ended.popleft()
+        return in_flight + len(self._ended)
+
+    def ready_at(self, now: float, in_flight: int) -> float:
+        """When there is room for one more."""
+        too_many = self.used(now, in_flight) - self.limit
+        if too_many < 0:
+            return now
+        if too_many < len(self._ended):
+            return self._ended[too_many] + self._kept_for
+        # All that could make room are in flight: look again soon.
+        return now + min(1.0, self._kept_for / self.limit)
+
+    def end(self, now: float) -> None:
+        """A request was answered: it is held for a span from now."""
+        self._ended.append(now)
+
+
 class Quota:
     """Permits, at most ``limit`` in any rolling minute as the API counts them.
 
@@ -46,15 +76,16 @@ class Quota:
     bursts, neither after a start nor after an idle time.
 
     ``hold`` and ``learn`` correct it by what the API says; they never raise the limit above the contract's.
+    Where the API tells a limit per second, that is kept in the same way.
     """
 
     def __init__(self, limit: int, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self.contract = limit
-        self.limit = limit
         self._clock = clock
         self._sleep = sleep
         self._in_flight = 0
-        self._ended: deque[float] = deque()
+        self._minute = _Span(MINUTE, limit)
+        self._second: _Span | None = None
         self._next_at = -math.inf
         self._held_until = -math.inf
 
@@ -63,23 +94,21 @@ class Quota:
         return self._clock.monotonic()
 
     @property
+    def limit(self) -> int:
+        """Requests in any rolling minute: the contract's, or fewer where the API says so."""
+        return self._minute.limit
+
+    @property
     def used(self) -> int:
         """Requests held against the current minute."""
-        over = self.now() - MINUTE - _MARGIN
-        while self._ended and self._ended[0] <= over:
-            self._ended.popleft()
-        return self._in_flight + len(self._ended)
+        return self._minute.used(self.now(), self._in_flight)
 
     def wait(self) -> Seconds:
         """How long until a permit may be had, in seconds; 0 when one is there now."""
         now = self.now()
-        ready_at = max(self._next_at, self._held_until)
-        too_many = self.used - self.limit
-        if 0 <= too_many < len(self._ended):
-            ready_at = max(ready_at, self._ended[too_many] + MINUTE + _MARGIN)
-        elif too_many >= 0:
-            # All that could make room are in flight: look again soon.
-            ready_at = max(ready_at, now + min(1.0, MINUTE / self.limit))
+        ready_at = max(
+            self._next_at, self._held_until, *(span.ready_at(now, self._in_flight) for span in self._spans)
+        )
         return max(0.0, ready_at - now)  # type: ignore[return-value]
 
     def try_take(self) -> Permit | None:
@@ -93,7 +122,8 @@ class Quota:
     def ended(self) -> None:
         """A request is over: its minute begins."""
         self._in_flight -= 1
-        self._ended.append(self.now())
+        for span in self._spans:
+            span.end(self.now())
 
     async def ready(self) -> None:
         """Wait until a permit is there; another waiter may take it first."""
@@ -116,8 +146,17 @@ class Quota:
         """Take the API's own account from the headers of an answer. A header that is missing says nothing."""
         limit = said.whole(headers.get("x-per-minute-limit"))
         if limit is not None and limit > 0:
-            self.limit = min(self.contract, limit)
-        remaining = said.whole(headers.get("x-per-minute-remaining"))
-        if remaining is not None and remaining <= 0:
-            reset = said.until_reset(headers, self._clock.now())
-            self.hold(reset or MINUTE / self.limit)  # type: ignore[arg-type]
+            self._minute.limit = min(self.contract, limit)
+        limit = said.whole(headers.get("x-per-second-limit"))
+        if limit is not None and limit > 0:
+            self._second = self._second or _Span(_SECOND, limit)
+            self._second.limit = limit
+        for family, longest in (("x-per-minute", MINUTE), ("x-per-second", _SECOND)):
+            remaining = said.whole(headers.get(f"{family}-remaining"))
+            if remaining is not None and remaining <= 0:
+                reset = said.until_reset(headers, self._clock.now(), family, longest)
+                self.hold(reset or longest / self.limit)  # type: ignore[arg-type]
+
+    @property
+    def _spans(self) -> tuple[_Span, ...]:
+        return (self._minute,) if self._second is None else (self._minute, self._second)

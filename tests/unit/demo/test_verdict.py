@@ -41,7 +41,7 @@ def _measure(tracker: Tracker, posts: list[PostId], *, wrong_by: int = 0) -> Non
     ids = np.array(posts, dtype=np.int64)
     tracker.watchlist.mark_asked(posts, NOW)
     counts = Counts(NOW, ids, WORLD.counts(ids, int(NOW)) + wrong_by)
-    tracker.answered(Outcome([counts], (), (), (), (), NOW))
+    tracker.answered(Outcome(NOW, counts=[counts]))
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,7 @@ def test_a_value_that_is_not_the_truth_is_a_fault() -> None:
 def test_a_post_said_to_be_unavailable_that_is_not_is_a_fault() -> None:
     tracker = _tracker(HERE[:1])
     _measure(tracker, HERE[:1])
-    tracker.answered(Outcome([], tuple(HERE[:1]), (), (), (), NOW))
+    tracker.answered(Outcome(NOW, unavailable=tuple(HERE[:1])))
     found = _judge(tracker, HERE[:1])
     assert found.unavailable == 1
     assert "was not unavailable" in found.faults[0]

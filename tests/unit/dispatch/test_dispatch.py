@@ -93,7 +93,8 @@ def dispatcher(
     made = Dispatcher(
         cast("Tracker", known),
         cast("Planner", planner),
-        tested.client,
+        tested.asker,
+        tested.query,
         quota=tested.quota,
         circuit=tested.circuit,
         in_flight=in_flight,
@@ -315,7 +316,7 @@ def test_requests_that_failed_go_back_and_are_asked_again() -> None:
     def judge(sent: Sent) -> Reply:
         nonlocal turns
         turns += 1
-        return reply(500, b"") if turns <= 6 else counted(sent)
+        return reply(500, b"") if turns <= 40 else counted(sent)
 
     async def ran() -> Running:
         running = dispatcher(otherwise=judge, posts=40)

@@ -11,13 +11,19 @@ import orjson
 import stamina
 from prometheus_client import CollectorRegistry
 
+from worker.catalogue import PRIVATE_TOTALS, Endpoint, Reach
 from worker.engagement import (
+    Access,
+    Allowance,
+    AppSigner,
+    Asker,
     Circuit,
-    EngagementClient,
     EngagementError,
     FixedToken,
+    Query,
     Quota,
     Reply,
+    Requester,
     RetryPolicy,
 )
 from worker.model import PUBLIC_METRICS, MetricName, PostId, Seconds, Timestamp
@@ -32,7 +38,7 @@ NOON: Final = 1_760_011_200.0
 """9 October 2025, 12:00 UTC: when every test begins."""
 NOON_DATE: Final = "Thu, 09 Oct 2025 12:00:00 GMT"
 TOKEN: Final = "canary-token"  # noqa: S105
-OUTCOMES: Final = ("measured", "unavailable", "refused", "asked_again")
+OUTCOMES: Final = ("measured", "unavailable", "refused", "forbidden", "failed", "asked_again")
 
 Result = TypeVar("Result")
 
@@ -115,7 +121,7 @@ class Sent:
         return self.headers["Authorization"].removeprefix("Bearer ")
 
 
-Answering: TypeAlias = "Reply | Exception | Callable[[Sent], Reply]"
+Answering: TypeAlias = "Reply | Exception | Callable[[Sent], Reply | Exception]"
 
 
 @dataclass
@@ -140,9 +146,10 @@ class FakeApi:
             await asyncio.sleep(self.latency)
         finally:
             self.under_way -= 1
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, Reply) else answer(sent)
+        told = answer(sent) if callable(answer) else answer
+        if isinstance(told, Exception):
+            raise told
+        return told
 
     async def close(self) -> None:
         self.closed = True
@@ -158,9 +165,12 @@ def errors(status: int, *texts: str, **headers: str) -> Reply:
     return reply(status, {"errors": list(texts)}, **headers)
 
 
+_ORDER: Final = (*PUBLIC_METRICS, *PRIVATE_TOTALS)
+
+
 def count_of(post_id: int, metric: str) -> int:
     """What the API counts in tests."""
-    return post_id % 1000 * 10 + PUBLIC_METRICS.index(MetricName(metric))
+    return post_id % 1000 * 10 + _ORDER.index(MetricName(metric))
 
 
 def counts_of(post_ids: Iterable[int], metrics: Sequence[str] = PUBLIC_METRICS) -> dict[str, dict[str, str]]:
@@ -180,7 +190,8 @@ def counted(sent: Sent, *, without: Sequence[int] = (), **beside: object) -> Rep
 class Bench:
     """A client between a fake API and its accounts."""
 
-    client: EngagementClient
+    asker: Asker
+    query: Query
     api: FakeApi
     quota: Quota
     circuit: Circuit
@@ -190,7 +201,7 @@ class Bench:
         """Ask, and check that each Post is accounted for exactly once, here and in the counters."""
         asked = [PostId(post_id) for post_id in post_ids]
         permit = await self.quota.take()
-        outcome = await self.client.totals(asked, permit)
+        outcome = await self.asker.ask(self.query, asked, None, permit)
         assert sorted(accounted(outcome)) == sorted(asked)
         assert set(outcome.silent) <= set(outcome.again)
         self.check_counters()
@@ -214,7 +225,14 @@ class Bench:
 def accounted(outcome: Outcome) -> list[int]:
     """All Posts of an outcome; one that is there twice is in two of its parts."""
     measured = [post_id for counts in outcome.counts for post_id in counts.post_ids.tolist()]
-    return [*measured, *outcome.unavailable, *outcome.refused, *outcome.again]
+    return [
+        *measured,
+        *outcome.unavailable,
+        *outcome.refused,
+        *outcome.forbidden,
+        *outcome.failed,
+        *outcome.again,
+    ]
 
 
 def bench(
@@ -232,18 +250,18 @@ def bench(
     api = FakeApi(list(answers), otherwise, latency)
     quota = Quota(limit, clock)
     circuit = Circuit(Seconds(300.0), clock, telemetry)
-    client = EngagementClient(
+    requester = Requester(
         "http://api.example/",
-        metrics,
-        credentials=credentials(api),
         transport=api,
         quota=quota,
-        circuit=circuit,
         retries=RetryPolicy(attempts, Seconds(0.5), Seconds(8.0)),
         clock=clock,
         telemetry=telemetry,
     )
-    return Bench(client, api, quota, circuit, telemetry)
+    app = Access(AppSigner(credentials(api)), circuit, "check engagement.bearer_token")
+    asker = Asker(requester, app, allowance=Allowance(Reach(), clock), clock=clock, telemetry=telemetry)
+    query = Query(Endpoint.TOTALS, tuple(metrics))
+    return Bench(asker, query, api, quota, circuit, telemetry)
 
 
 async def gives_up(work: Coroutine[Any, Any, object]) -> EngagementError:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.engagement.fakes import NOON, NOON_DATE, counts_of, errors, reply
 from worker.engagement import RefusedError, Reply, StoppedError, TransientError
-from worker.engagement.answers import Answer, UnauthorizedError, measured_at, read
+from worker.engagement.answers import Answer, measured_at, read
 from worker.model import NOT_AVAILABLE, PUBLIC_METRICS, MetricName, PostId, Timestamp
 
 ONE, TWO, THREE = (PostId(1_976_092_594_838_686_293 + number) for number in range(3))
@@ -289,14 +289,6 @@ def test_a_rate_limit_in_words_counts_as_429(status: int, text: str) -> None:
     with pytest.raises(TransientError) as passing:
         read(errors(status, text), ASKED, PUBLIC_METRICS)
     assert passing.value.status == "429"
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>", {"errors": ["Your account could not be authenticated."]}, []]
-)
-def test_a_401_is_a_refused_token_whatever_the_body(body: object) -> None:
-    with pytest.raises(UnauthorizedError, match=r"engagement\.bearer_token"):
-        answer_to(body, status=401)
 
 
 @pytest.mark.parametrize(

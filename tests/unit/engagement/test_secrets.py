@@ -47,7 +47,7 @@ def test_no_log_of_a_failure_has_a_secret(
         token = Reply(200, {}, b'{"access_token": "%b"}' % CANARY.encode())
         tested = bench(token, otherwise=failure, credentials=credentials)
         await tested.ask(range(1000, 1003))
-        return repr((tested.client, tested.quota, tested.circuit, tested.circuit.reason))
+        return repr((tested.asker, tested.quota, tested.circuit, tested.circuit.reason))
 
     with capture_logs() as logs:
         shown = run_virtual(asked())

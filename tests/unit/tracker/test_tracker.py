@@ -58,7 +58,12 @@ def outcome(  # each part by name
     at: float = NOW,
 ) -> Outcome:
     return Outcome(
-        answers, tuple(unavailable), tuple(refused), (*again, *silent), tuple(silent), later(at - NOW)
+        later(at - NOW),
+        counts=answers,
+        unavailable=tuple(unavailable),
+        refused=tuple(refused),
+        again=(*again, *silent),
+        silent=tuple(silent),
     )
 
 

@@ -1,0 +1,71 @@
+"""What makes a request one of the app's, or of an account's: the ``Authorization`` header."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from authlib.oauth1 import ClientAuth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.engagement.accounts import Account
+    from worker.engagement.auth import Credentials
+
+_SCHEME: Final = "Bearer "
+
+
+class Signer(Protocol):
+    """Signs requests."""
+
+    async def sign(self, url: str) -> str:
+        """The ``Authorization`` header of a POST of JSON to this address.
+
+        Raises:
+            TransientError: there is none at present.
+            StoppedError: there will be none, whatever is tried.
+        """
+
+    def refused(self, authorization: str) -> bool:
+        """The API refused this header; whether another may be accepted."""
+
+
+class AppSigner:
+    """Application-only: a bearer token."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    async def sign(self, url: str) -> str:  # noqa: ARG002 -- a bearer token signs nothing
+        """See ``Signer.sign``."""
+        return _SCHEME + await self._credentials.token()
+
+    def refused(self, authorization: str) -> bool:
+        """See ``Signer.refused``."""
+        return self._credentials.reject(authorization.removeprefix(_SCHEME))
+
+
+class AccountSigner:
+    """User context: OAuth 1.0a, HMAC-SHA1, with the tokens of an account.
+
+    Source: the API's authentication guide. The body is JSON, so it is no part of what is signed (RFC 5849,
+    section 3.4.1.3.1), and a nonce and the time make each signature one of its own.
+    """
+
+    def __init__(self, consumer_key: str, consumer_secret: str, account: Account) -> None:
+        self._auth = ClientAuth(
+            consumer_key,
+            client_secret=consumer_secret,
+            token=account.token,
+            token_secret=account.token_secret,
+        )
+
+    async def sign(self, url: str) -> str:
+        """See ``Signer.sign``."""
+        headers: Mapping[str, str]
+        _, headers, _ = self._auth.sign("POST", url, {}, b"")
+        return headers["Authorization"]
+
+    def refused(self, authorization: str) -> bool:  # noqa: ARG002
+        """See ``Signer.refused``. The tokens do not expire: they were revoked, or are wrong."""
+        return False
