@@ -132,8 +132,8 @@ def see(tracker: Tracker, start: int, end: int, posts: int) -> None:
 
 def ask(tracker: Tracker, random: np.random.Generator) -> None:
     """Measure every Post that was not yet, by requests of 250; heavy-tailed counts."""
-    while post_ids := tracker.watchlist.first_unmeasured(SEATS):
-        tracker.watchlist.mark_asked(post_ids, NOW)
+    while post_ids := tracker.watchlist.app.first_unmeasured(SEATS):
+        tracker.watchlist.app.mark_asked(post_ids, NOW)
         values = (random.pareto(1.0, (len(post_ids), len(PUBLIC_METRICS))) * 5).astype(np.int64)
         counts = Counts(NOW, np.array(post_ids, dtype=np.int64), values)
         tracker.answered(Outcome(NOW, counts=[counts]))
@@ -148,7 +148,7 @@ def planning(tracker: Tracker) -> dict[str, float]:
         )
 
     def plan(policy: AgeDecay, at: float) -> Any:  # noqa: ANN401 -- only timed
-        return policy.plan(Timestamp(at), tracker.watchlist, Standings({}), SEATS)
+        return policy.plan(Timestamp(at), tracker.watchlist.app, Standings({}), SEATS)
 
     knows = planner()
     plan(knows, NOW + 1)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from worker.routes import Turns
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.engagement import Asker, Circuit, Query, Quota
+    from worker.engagement import Asker, Quota
     from worker.engagement.quota import Permit
     from worker.model import Clock, PostId, Seconds
-    from worker.planner import Planner
+    from worker.planner import Plan
+    from worker.routes import Route
     from worker.telemetry import Telemetry
     from worker.tracker import Tracker
 
@@ -32,23 +35,19 @@ class Dispatcher:
     def __init__(
         self,
         tracker: Tracker,
-        planner: Planner,
+        routes: Sequence[Route],
         asker: Asker,
-        query: Query,
         *,
         quota: Quota,
-        circuit: Circuit,
         in_flight: int,
         progressed: Callable[[], None],
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._tracker = tracker
-        self._planner = planner
+        self._turns = Turns(routes)
         self._asker = asker
-        self._query = query
         self._quota = quota
-        self._circuit = circuit
         self._in_flight = in_flight
         self._progressed = progressed
         self._clock = clock
@@ -70,8 +69,6 @@ class Dispatcher:
             self._telemetry.quota_limit.set(self._quota.limit)
             if len(self._requests) >= self._in_flight:
                 await self._wait(_LONGEST_WAIT)
-            elif (refused := self._circuit.wait()) > 0:
-                await self._wait(refused)
             elif (paced := self._quota.wait()) > 0:
                 self._waited = self._waited or self._clock.monotonic()
                 await self._wait(paced, wake_early=False)
@@ -95,37 +92,51 @@ class Dispatcher:
 
     async def _plan(self) -> None:
         self._news.clear()
-        now = self._clock.now()
         started = self._clock.monotonic()
-        plan = self._planner.plan(
-            now, self._tracker.watchlist, self._tracker.standings, self._query.endpoint.seats
-        )
+        wait = _LONGEST_WAIT
+        for route in self._turns.in_order():
+            if (refused := self._asker.wait(route.account)) > 0:
+                wait = min(wait, refused)
+                continue
+            plan = self._plan_of(route)
+            if plan.post_ids:
+                await self._send(route, plan.post_ids, started)
+                return
+            wait = min(wait, plan.wake_at - self._clock.now())
+        self._waited = None
+        await self._wait(wait)
+
+    def _plan_of(self, route: Route) -> Plan:
+        started = self._clock.monotonic()
+        seats, standings = route.query.endpoint.seats, self._tracker.standings
+        plan = route.planner.plan(self._clock.now(), route.lane, standings, seats)
         self._telemetry.plan_seconds.observe(self._clock.monotonic() - started)
-        self._telemetry.due.set(plan.due)
-        if not plan.post_ids:
-            self._waited = None
-            await self._wait(plan.wake_at - now)
-            return
+        route.due = plan.due
+        self._telemetry.due.set(sum(other.due for other in self._turns.routes))
+        return plan
+
+    async def _send(self, route: Route, post_ids: Sequence[PostId], planned_at: Seconds) -> None:
         permit = self._quota.try_take()
         if permit is None:
             return
-        self._telemetry.quota_wait_seconds.observe(started - self._waited if self._waited else 0.0)
+        self._telemetry.quota_wait_seconds.observe(planned_at - self._waited if self._waited else 0.0)
         self._waited = None
-        self._tracker.watchlist.mark_asked(plan.post_ids, now)
-        request = asyncio.create_task(self._ask(plan.post_ids, permit))
+        self._turns.taken(route, len(post_ids))
+        route.lane.mark_asked(post_ids, self._clock.now())
+        request = asyncio.create_task(self._ask(route, post_ids, permit))
         self._requests.add(request)
         # Let the request be sent before planning the next.
         await asyncio.sleep(0)
 
-    async def _ask(self, post_ids: Sequence[PostId], permit: Permit) -> None:
+    async def _ask(self, route: Route, post_ids: Sequence[PostId], permit: Permit) -> None:
         try:
-            outcome = await self._asker.ask(self._query, post_ids, None, permit)
+            outcome = await self._asker.ask(route.query, post_ids, route.account, permit)
         except BaseException:
-            self._tracker.watchlist.ask_again(post_ids)
+            route.lane.ask_again(post_ids)
             raise
         finally:
             self.nudge()
-        self._tracker.answered(outcome)
+        self._tracker.answered(outcome, route.lane)
 
     async def _wait(self, seconds: float, *, wake_early: bool = True) -> None:
         """Until something is new, or for so long."""

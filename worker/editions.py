@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
+from worker.board_metrics import board_metric
 from worker.model import Entry, Leaderboard, Standings
 from worker.publish.protocol import PublishError
 
@@ -181,14 +182,15 @@ class Editions:
 
     def _leaderboard(self, key: Key, now: Timestamp) -> Leaderboard:
         campaign, metric = key
-        watchlist = self._tracker.watchlist
+        watchlist, endpoint = self._tracker.watchlist, board_metric(metric).endpoint
         places = self._tracker.boards.merged(campaign, metric)
         before = self._history.ranks_before(key, now)
         entries = []
         for rank, (post_id, value) in enumerate(places, start=1):
             author, text = watchlist.words(post_id)
+            measured_at = watchlist.measured_at(post_id, endpoint)
             change = before[post_id] - rank if post_id in before else None
-            entries.append(Entry(rank, post_id, value, watchlist.measured_at(post_id), change, author, text))
+            entries.append(Entry(rank, post_id, value, measured_at, change, author, text))
         self._history.note(key, (post_id for post_id, _ in places), now)
         return Leaderboard(campaign, metric, now, watchlist.groups.posts_in(campaign), tuple(entries))
 

@@ -107,7 +107,8 @@ class Sighting(NamedTuple):
     A tuple, and no dataclass like its neighbours: one is made of every record, twice, and it costs a third.
 
     ``campaigns`` are normalised, sorted and without duplicates, and do not name ``all``.
-    ``author`` is a handle without the at sign; ``author`` and ``text`` are ``None`` when not known.
+    ``author`` is a handle without the at sign, ``author_id`` the account's number as text, kept where the
+    handle is not known; these and ``text`` are ``None`` when not known.
     """
 
     post_id: PostId
@@ -115,6 +116,7 @@ class Sighting(NamedTuple):
     seen_at: Timestamp
     author: str | None = None
     text: str | None = None
+    author_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import stamina
-
 from worker import __version__
 from worker.boards import BoardsLimits
-from worker.catalogue import Reach
+from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
 from worker.editions import Outlet
-from worker.engagement import (
-    Access,
-    Allowance,
-    AppOnlyAuth,
-    AppSigner,
-    Asker,
-    Circuit,
-    FixedToken,
-    HttpTransport,
-    Quota,
-    Requester,
-    RetryPolicy,
-)
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
@@ -40,22 +25,21 @@ from worker.watchlist import WatchlistLimits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.engagement import Credentials, Transport
+    from worker.engagement import Accounts
     from worker.intake import Inbox
     from worker.model import Clock
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
     from worker.settings import Settings
-    from worker.settings.sections import Engagement, Kafka
+    from worker.settings.sections import Kafka
     from worker.telemetry import Telemetry
     from worker.views import Views
 
-_MEND_APP: Final = "check engagement.bearer_token, or engagement.consumer_key and consumer_secret"
 _KAFKA_PUBLISH_TIMEOUT: Final = Seconds(5.0)
 _WATCH_TIMEOUT: Final = 5.0
 
 
-def make_tracker(settings: Settings, telemetry: Telemetry) -> Tracker:
+def make_tracker(settings: Settings, accounts: Accounts, telemetry: Telemetry) -> Tracker:
     """The Watchlist and its boards."""
     watchlist, boards = settings.watchlist, settings.boards
     return Tracker(
@@ -69,56 +53,23 @@ def make_tracker(settings: Settings, telemetry: Telemetry) -> Tracker:
         BoardsLimits(boards.top, boards.reserve),
         half_growth=Seconds(settings.planner.half_growth),
         telemetry=telemetry,
+        accounts=accounts,
+        rate_floor=boards.rate_min_impressions,
     )
 
 
-def make_planner(settings: Settings) -> AgeDecay:
-    """The policy of what to ask next."""
+def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> AgeDecay:
+    """The policy of what to ask next of an endpoint."""
     planner = settings.planner
+    recent = endpoint is Endpoint.LAST_28H
     return AgeDecay(
         AgeDecaySettings(
             linger=Seconds(planner.linger),
-            min_interval=Seconds(planner.min_interval),
+            min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
             interval_growth=planner.interval_growth,
             half_growth=Seconds(planner.half_growth),
             recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
         )
-    )
-
-
-def make_asker(
-    engagement: Engagement, *, quota: Quota, circuit: Circuit, clock: Clock, telemetry: Telemetry
-) -> Asker:
-    """The client of the Engagement API."""
-    # Retries are counted in our own metrics and told in our own words.
-    stamina.instrumentation.set_on_retry_hooks([])
-    transport = HttpTransport(Seconds(engagement.timeout), engagement.in_flight)
-    requester = Requester(
-        engagement.url,
-        transport=transport,
-        quota=quota,
-        retries=RetryPolicy(
-            engagement.attempts, Seconds(engagement.retry_wait), Seconds(engagement.retry_wait_max)
-        ),
-        clock=clock,
-        telemetry=telemetry,
-    )
-    app = Access(AppSigner(_make_credentials(engagement, transport)), circuit, _MEND_APP)
-    return Asker(requester, app, allowance=Allowance(Reach(), clock), clock=clock, telemetry=telemetry)
-
-
-def _make_credentials(engagement: Engagement, transport: Transport) -> Credentials:
-    if engagement.bearer_token is not None:
-        return FixedToken(engagement.bearer_token.get_secret_value())
-    if engagement.consumer_key is None or engagement.consumer_secret is None:
-        raise ValueError(
-            "neither a bearer token nor a consumer key and secret: the settings were not checked"
-        )
-    return AppOnlyAuth(
-        engagement.token_url,
-        engagement.consumer_key.get_secret_value(),
-        engagement.consumer_secret.get_secret_value(),
-        transport,
     )
 
 

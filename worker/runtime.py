@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from kafka.errors import KafkaError
 
-from worker import __version__, parts
-from worker.catalogue import Endpoint
+from worker import __version__, api, parts
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.editions import Editions, Outlet
-from worker.engagement import Circuit, Query, Quota
+from worker.engagement import Circuit, Quota
 from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames, ensure_topics
 from worker.interpreter import calm_the_collector, lengthen_turns
 from worker.logs import LastKafkaError
@@ -27,7 +26,6 @@ from worker.ownership import Ownership
 from worker.progress import Progress
 from worker.publish.http.publisher import HttpPublisher
 from worker.threads import in_thread
-from worker.tracker import asked_metrics
 from worker.views import Views
 
 if TYPE_CHECKING:
@@ -67,12 +65,14 @@ class Worker:
         self._kafka = KafkaConnections(settings.kafka)
         self._inbox = Inbox()
         self._ownership = Ownership(settings.kafka.sightings_partitions)
-        self.tracker = parts.make_tracker(settings, telemetry)
+        self._accounts = api.make_accounts(settings.engagement.accounts_file)
+        self.tracker = parts.make_tracker(settings, self._accounts, telemetry)
         self._planner = parts.make_planner(settings)
         self._quota = Quota(settings.engagement.requests_per_minute, clock)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
-        self._asker = parts.make_asker(
+        self._asker = api.make_asker(
             settings.engagement,
+            self._accounts,
             quota=self._quota,
             circuit=self._circuit,
             clock=clock,
@@ -302,11 +302,14 @@ class Worker:
     def _make_dispatcher(self) -> Dispatcher:
         return Dispatcher(
             self.tracker,
-            self._planner,
+            api.make_routes(
+                self.tracker.watchlist,
+                self._accounts,
+                lambda endpoint: parts.make_planner(self.settings, endpoint),
+                self.settings.planner.share_28h,
+            ),
             self._asker,
-            Query(Endpoint.TOTALS, asked_metrics(self.tracker.boards.metrics)),
             quota=self._quota,
-            circuit=self._circuit,
             in_flight=self.settings.engagement.in_flight,
             progressed=self._progress.of("planner"),
             clock=self.clock,

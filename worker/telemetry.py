@@ -143,7 +143,7 @@ class Telemetry:
         self.ids_answered = Counter(
             "toptweets_ids_answered",
             "Post IDs asked for, by what became of them: the sum is the IDs asked less those in flight",
-            ["outcome"],  # measured, unavailable, refused, asked_again
+            ["outcome"],  # measured, unavailable, refused, forbidden, failed, asked_again
             registry=registry,
         )
         self.ids_in_flight = Gauge(
@@ -164,6 +164,12 @@ class Telemetry:
         self.circuit_open = Gauge(
             "toptweets_api_circuit_open",
             "1 while the API refuses the token and is not asked",
+            registry=registry,
+        )
+        self.account_refused = Gauge(
+            "toptweets_account_refused",
+            "1 while the API refuses the tokens of this account and is not asked with them",
+            ["account"],
             registry=registry,
         )
 

@@ -11,27 +11,23 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from worker.boards import Boards, BoardsLimits
-from worker.model import PostId, Sighting, Standings, Tombstone, base_metric
-from worker.watchlist import State, Watchlist, least_able
+from worker.engagement import Accounts
+from worker.model import PostId, Sighting, Standings, Tombstone
+from worker.watchlist import APP, State, Watchlist, least_able
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from worker.engagement import Outcome
     from worker.model import Campaign, MetricName, Seconds, Timestamp
     from worker.telemetry import Telemetry
-    from worker.watchlist import WatchlistLimits
+    from worker.watchlist import Lane, WatchlistLimits
 
 _EVICTED_SHARE: Final = 0.01
 """Of a full Watchlist, evicted at once: choosing looks at every Post, too much for each new one."""
 
 _SILENCES: Final = 3
 """Answers in a row that leave a Post out, after which it counts as unavailable."""
-
-
-def asked_metrics(metrics: Iterable[MetricName]) -> tuple[MetricName, ...]:
-    """The API's metrics that these boards are read from."""
-    return tuple(dict.fromkeys(base_metric(metric) for metric in metrics))
 
 
 class Tracker:
@@ -45,8 +41,18 @@ class Tracker:
         *,
         half_growth: Seconds,
         telemetry: Telemetry,
+        accounts: Accounts | None = None,
+        rate_floor: int = 1,
     ) -> None:
-        self.watchlist = Watchlist(asked_metrics(metrics), metrics, limits)
+        self._accounts = {account: number for number, account in enumerate(accounts or (), start=1)}
+        self._account_of = (accounts or Accounts()).of
+        self.watchlist = Watchlist(
+            metrics,
+            limits,
+            accounts=len(self._accounts),
+            account_of=lambda sighting: self._number_of(sighting.author_id, sighting.author),
+            rate_floor=rate_floor,
+        )
         self.boards = Boards(metrics, boards, self.watchlist.best)
         self.standings = Standings({})
         self._half_growth = half_growth
@@ -73,22 +79,24 @@ class Tracker:
                 break
         return taken
 
-    def answered(self, outcome: Outcome) -> None:
-        """Take what became of a request."""
+    def answered(self, outcome: Outcome, lane: Lane | None = None) -> None:
+        """Take what became of a request of a lane: of the app's, where none is named."""
+        lane = lane or self.watchlist.app
         for counts in outcome.counts:
-            change = self.watchlist.record(counts)
+            change = self.watchlist.record(counts, lane)
             self.boards.update(change.post_ids, change.places, change.old, change.new)
             if self._silences:
                 for post_id in counts.post_ids.tolist():
                     self._silences.pop(post_id, None)
-        gone = [*outcome.unavailable, *outcome.refused]
+        gone = [*outcome.unavailable, *outcome.refused, *outcome.failed]
         self._silences.update(post_id for post_id in outcome.silent if post_id in self.watchlist)
         silent = [post_id for post_id in outcome.silent if self._silences[post_id] >= _SILENCES]
         for post_id in (*gone, *silent):
             self._silences.pop(post_id, None)
-        for post_id, place in self.watchlist.mark_unavailable([*gone, *silent], outcome.at):
+        for post_id, place in self.watchlist.mark_unavailable([*gone, *silent], outcome.at, lane):
             self.boards.remove(post_id, place)
-        self.watchlist.ask_again(outcome.again)
+        self._disown(outcome)
+        lane.ask_again([*outcome.again, *outcome.forbidden])
 
     def remove(self, post_id: PostId, reason: str) -> bool:
         """Stop tracking a Post and erase it; whether it was tracked."""
@@ -161,6 +169,20 @@ class Tracker:
         right, shown = sorted(posts, key=_by_rank)[:top], self.boards.merged(campaign, metric)
         if shown != right:
             raise AssertionError(f"board {campaign}/{metric} is {shown}, and should be {right}")
+
+    def _disown(self, outcome: Outcome) -> None:
+        """These Posts belong to others than we thought: to the accounts that the API named, or to nobody."""
+        if outcome.forbidden:
+            named = {post_id: self._number_of(author) for post_id, author in outcome.authors.items()}
+            owners = {post_id: number for post_id, number in named.items() if number != APP}
+            self.watchlist.disown(outcome.forbidden, owners)
+
+    def _number_of(self, *names: str | None) -> int:
+        """The number of the account with one of these names; ``APP`` where there is none."""
+        for name in names:
+            if (account := self._account_of(name)) is not None:
+                return self._accounts[account]
+        return APP
 
     def _show(self, post_ids: Sequence[PostId]) -> None:
         """Posts joined campaigns: their boards hear of the values."""

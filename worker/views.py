@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.model import base_metric, is_per_hour
+from worker.board_metrics import board_metric
+from worker.model import base_metric
 from worker.publish.http.views import Health, PostView
 from worker.watchlist import State
 
@@ -45,8 +46,10 @@ class Views:
         known = self._tracker.watchlist.tracked(post_id)
         if known is None:
             return None
-        counted = {metric for metric in self._tracker.boards.metrics if not is_per_hour(metric)}
-        grown = {metric for metric in self._tracker.boards.metrics if is_per_hour(metric)}
+        made = [board_metric(metric) for metric in self._tracker.boards.metrics]
+        counted = {metric.name for metric in made if metric.kind == "count"}
+        rates = {metric.name for metric in made if metric.kind == "rate"}
+        grown = {metric.name for metric in made if metric.kind == "per_hour"}
         values = known.values
         return PostView(
             post_id=post_id,
@@ -56,6 +59,7 @@ class Views:
             seen_at=known.seen_at,
             measured_at=known.measured_at,
             counts={metric: int(values[metric]) if metric in values else None for metric in sorted(counted)},
+            rates={metric: values.get(metric) for metric in sorted(rates)},
             per_hour={base_metric(metric): values.get(metric) for metric in sorted(grown)},
             author=known.author,
             text=known.text,
@@ -82,6 +86,8 @@ class Views:
         return Health(self._ownership.restored, checks)
 
     def _due_at(self, state: State, post_id: PostId) -> Timestamp | None:
+        watchlist = self._tracker.watchlist
+        lane = watchlist.lane_of(post_id)
         if state is State.NEW:
-            return self._tracker.watchlist.waiting_since(post_id)
-        return self._planner.due_at(self._tracker.watchlist.columns, self._tracker.watchlist.row(post_id))
+            return lane.waiting_since(post_id)
+        return self._planner.due_at(lane.columns, watchlist.row(post_id))

@@ -62,7 +62,7 @@ class Planning(RuleBasedStateMachine):
             Seconds(LINGER), Seconds(MIN_INTERVAL), INTERVAL_GROWTH, Seconds(HALF_GROWTH), Seconds(RECHECK)
         )
         self.planner = AgeDecay(settings_of)
-        self.watchlist = Watchlist([LIKES], [LIKES], limits())
+        self.watchlist = Watchlist([LIKES], limits())
         self.posts: dict[PostId, Known] = {}
         self.requests: list[tuple[float, list[PostId]]] = []
         self.forgotten: set[PostId] = set()
@@ -103,7 +103,7 @@ class Planning(RuleBasedStateMachine):
         elif what == "gone":
             self.watchlist.mark_unavailable(asked, Timestamp(self.now))
         else:
-            self.watchlist.ask_again(asked)
+            self.watchlist.app.ask_again(asked)
         for post_id in asked:
             known = self.posts.get(post_id)
             if known is None:
@@ -141,7 +141,7 @@ class Planning(RuleBasedStateMachine):
 
     def planned(self) -> Plan:
         """A plan, held to every promise."""
-        plan = self.planner.plan(Timestamp(self.now), self.watchlist, Standings({}), SEATS)
+        plan = self.planner.plan(Timestamp(self.now), self.watchlist.app, Standings({}), SEATS)
         due = [known for known in self.askable().values() if known.due <= self.now]
         if self.leaves(self.now):
             assert plan.post_ids
@@ -178,7 +178,7 @@ class Planning(RuleBasedStateMachine):
     def follow(self, plan: Plan) -> None:
         if not plan.post_ids:
             return
-        self.watchlist.mark_asked(plan.post_ids, Timestamp(self.now))
+        self.watchlist.app.mark_asked(plan.post_ids, Timestamp(self.now))
         self.requests.append((self.now, list(plan.post_ids)))
         for post_id in plan.post_ids:
             self.posts[post_id].in_flight, self.posts[post_id].asked = True, self.now

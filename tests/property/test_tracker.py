@@ -194,7 +194,7 @@ class Tracking(RuleBasedStateMachine):
         """A request leaves for those that are tracked and not in flight."""
         asked = [post_id for post_id in wanted if post_id in self.posts and not self.posts[post_id].in_flight]
         if asked:
-            self.tracker.watchlist.mark_asked(asked, Timestamp(self.now))
+            self.tracker.watchlist.app.mark_asked(asked, Timestamp(self.now))
             self.requests.append((self.now, asked))
             for post_id in asked:
                 self.posts[post_id].in_flight = True
@@ -287,7 +287,7 @@ class Tracking(RuleBasedStateMachine):
             assert (told.author, told.text) == (known.author, known.text)
         waiting = {post_id for post_id, known in self.posts.items() if known.state is State.NEW}
         waiting = {post_id for post_id in waiting if not self.posts[post_id].in_flight}
-        first = watchlist.first_unmeasured(99)
+        first = watchlist.app.first_unmeasured(99)
         assert len(first) == len(set(first))
         assert set(first) == waiting
 

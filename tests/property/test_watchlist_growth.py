@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests.unit.watchlist.making import (
     HOUR,
-    LIKES,
     LIKES_PER_HOUR,
     NOW,
     OLD_ID,
@@ -65,7 +64,6 @@ def test_growth_is_the_definition_s(
 ) -> None:
     tracked = watchlist(
         *POSTS,
-        asked=(LIKES, RETWEETS),
         metrics=(LIKES_PER_HOUR, RETWEETS, RETWEETS_PER_HOUR),
         bounds=limits(growth_window=WINDOW),
     )

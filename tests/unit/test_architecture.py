@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("intake", "watchlist", "planner", "engagement", "boards", "publish")
-SHARED: Final = ("worker.model", "worker.catalogue", "worker.telemetry", "worker.formats")
+SHARED: Final = (
+    "worker.model",
+    "worker.catalogue",
+    "worker.board_metrics",
+    "worker.telemetry",
+    "worker.formats",
+)
 PURE: Final = ("boards", "planner", "watchlist")
 INPUT_OUTPUT: Final = {
     *("aiohttp", "httpx", "kafka", "starlette", "structlog", "uvicorn", "logging", "prometheus_client"),

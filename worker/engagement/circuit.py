@@ -15,15 +15,20 @@ _log = structlog.get_logger(__name__)
 
 
 class Circuit:
-    """Open while the API refuses the token or the address; every ``retry`` seconds one request may try.
+    """Open while the API refuses the address, or the token: the app's, or an ``account``'s.
 
-    Says once, when it opens, what an operator should do, and once when it is closed again.
+    Every ``retry`` seconds one request may try. Says once, when it opens, what an operator should do, and
+    once when it is closed again.
     """
 
-    def __init__(self, retry: Seconds, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self, retry: Seconds, clock: Clock, telemetry: Telemetry, account: str | None = None
+    ) -> None:
         self._retry = retry
         self._clock = clock
-        self._telemetry = telemetry
+        self._account = account
+        self._gauge = telemetry.circuit_open if account is None else telemetry.account_refused.labels(account)
+        self._gauge.set(0)
         self._try_at = -math.inf
         self.reason: str | None = None
 
@@ -40,14 +45,14 @@ class Circuit:
         """The API refuses everything, for this reason."""
         self._try_at = self._clock.monotonic() + self._retry
         if self.reason is None:
-            _log.error("api_refuses", reason=reason, try_again_in_s=self._retry)
+            _log.error("api_refuses", account=self._account, reason=reason, try_again_in_s=self._retry)
         self.reason = reason
-        self._telemetry.circuit_open.set(1)
+        self._gauge.set(1)
 
     def close(self) -> None:
         """The API answered."""
         if self.reason is not None:
-            _log.info("api_answers_again")
+            _log.info("api_answers_again", account=self._account)
             self.reason = None
             self._try_at = -math.inf
-            self._telemetry.circuit_open.set(0)
+            self._gauge.set(0)

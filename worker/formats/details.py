@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _LONG_TEXTS: Final = (("extended_tweet", "full_text"), ("note_tweet", "text"), ("long_object", "body"))
 """What holds the long form of a Post, and the text in it: v1.1, v2, Activity Streams."""
 
+_LONGEST_NUMBER: Final = 20
+
 
 def author_of(post: Json, record: Json) -> object:
     """The author's handle.
@@ -32,6 +34,14 @@ def author_of(post: Json, record: Json) -> object:
             if account.get("id") == author_id:
                 return account.get("username")
     return post.get("username") or post.get("screen_name")
+
+
+def author_id_of(post: Json) -> str | None:
+    """The number of the author's account, as text: ``author_id`` (v2), which comes without the handle too."""
+    number = post.get("author_id")
+    if not isinstance(number, str) or not number.isascii() or not number.isdecimal():
+        return None
+    return number if len(number) <= _LONGEST_NUMBER else None
 
 
 def text_of(post: Json) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from worker.formats.campaigns import CampaignMap
-from worker.formats.details import author_of, text_of
+from worker.formats.details import author_id_of, author_of, text_of
 from worker.formats.ids import looks_like_id, read_id, read_id_bytes
 from worker.formats.names import handle, post_text
 from worker.formats.notices import read_addressed_notice, read_notice
@@ -128,12 +128,14 @@ class RecordReader:
         self, post_id: PostId, post: Json, record: Json, campaigns: tuple[Campaign, ...], at: Timestamp
     ) -> Sighting:
         rules = self._rules
+        author = handle(author_of(post, record)) if rules.keep_author else None
         return Sighting(
             post_id,
             campaigns,
             at,
-            handle(author_of(post, record)) if rules.keep_author else None,
+            author,
             post_text(text_of(post), rules.text_length) if rules.keep_text else None,
+            author_id_of(post) if rules.keep_author and author is None else None,
         )
 
 

@@ -1,10 +1,9 @@
 """The format of the topic ``<group>.sightings``: how intake hands a Sighting to the Post's owner.
 
- The key is the Post ID as text; ``intake`` chooses the partition by it, so that each Post has one owner.
- The value is
-small JSON that a person can read:
-``{"v":1,"campaigns":["spring"],"seen_at":1763719740.123,"author":"anna","text":"…"}``; ``author`` and
-``text`` are left out where they are not known. A null value is a tombstone.
+The key is the Post ID as text; ``intake`` chooses the partition by it, so that each Post has one owner.
+The value is small JSON that a person can read:
+``{"v":1,"campaigns":["spring"],"seen_at":1763719740.123,"author":"anna","text":"…"}``; ``author``,
+``text`` and ``author_id`` are left out where they are not known. A null value is a tombstone.
 """
 
 from __future__ import annotations
@@ -37,6 +36,8 @@ def encode_sighting(sighting: Sighting) -> tuple[bytes, bytes]:
         value["author"] = sighting.author
     if sighting.text is not None:
         value["text"] = sighting.text
+    if sighting.author_id is not None:
+        value["author_id"] = sighting.author_id
     return b"%d" % sighting.post_id, orjson.dumps(value)
 
 
@@ -94,15 +95,16 @@ def _decode_value(post_id: PostId, value: bytes) -> Sighting | Unreadable:
     if not isinstance(document, dict) or document.get("v") != WIRE_VERSION:
         return _not_this_version(document)
     campaigns, seen_at = _campaigns(document.get("campaigns")), document.get("seen_at")
-    author, text = document.get("author"), document.get("text")
+    author, text, author_id = document.get("author"), document.get("text"), document.get("author_id")
     if (
         campaigns is None
         or (type(seen_at) is not float and type(seen_at) is not int)
         or (author is not None and type(author) is not str)
         or (text is not None and type(text) is not str)
+        or (author_id is not None and type(author_id) is not str)
     ):
         return unreadable(Reason.WIRE_MALFORMED, f"the value: {show(value)} is JSON, but no sighting.")
-    return Sighting(post_id, campaigns, Timestamp(seen_at), author, text)
+    return Sighting(post_id, campaigns, Timestamp(seen_at), author, text, author_id)
 
 
 def _campaigns(names: object) -> tuple[Campaign, ...] | None:

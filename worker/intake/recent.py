@@ -37,8 +37,8 @@ class RecentPosts:
 
     def covers(self, sighting: Sighting) -> bool:
         """Whether the Post was forwarded lately with all that this Sighting has; if not, it is noted now."""
-        post_id, campaigns, _, author, text = sighting
-        if author is not None or text is not None:
+        post_id, campaigns, _, author, text, author_id = sighting
+        if author is not None or text is not None or author_id is not None:
             campaigns = _with_words(campaigns)
         known = self._young.get(post_id)
         if known is None:

@@ -86,16 +86,17 @@ class AgeDecay:
             plan = self._wait(now, posts, new, seats)
             if plan is not None:
                 return plan
-        due_at = self._due_at(posts.columns, _ALL_ROWS)
+        columns = posts.columns
+        due_at = self._due_at(columns, _ALL_ROWS)
         due = len(new) + int(np.count_nonzero(due_at <= now))
         if due < seats:
-            self._agenda = self._make_agenda(now, posts, due_at, seats)
+            self._agenda = self._make_agenda(now, columns, posts.answers, due_at, seats)
             plan = self._wait(now, posts, new, seats)
             if plan is not None:
                 return plan
         # Of who leaves now some stand in the agenda.
         self._agenda = _NO_AGENDA
-        return Plan([*new, *self._best(posts.columns, due_at, now, seats - len(new))], now, due)
+        return Plan([*new, *self._best(columns, due_at, now, seats - len(new))], now, due)
 
     def due_at(self, columns: Columns, row: int) -> Timestamp:
         """When the Post in a row, measured before and not in flight, is due again."""
@@ -113,13 +114,14 @@ class AgeDecay:
             leave_at = min(leave_at, agenda.holds_until)
         return Plan((), Timestamp(leave_at), len(new) + bisect_right(agenda.times, now))
 
-    def _make_agenda(self, now: Timestamp, posts: Posts, due_at: FloatArray, count: int) -> _Agenda:
+    def _make_agenda(
+        self, now: Timestamp, columns: Columns, answers: int, due_at: FloatArray, count: int
+    ) -> _Agenda:
         times = np.partition(due_at, count - 1)[:count] if len(due_at) > count else due_at
-        columns = posts.columns
         # Who is in flight, or is asked for from now on, is not due before min_interval after it was asked.
         asked_first = float(columns.asked[columns.in_flight].min(initial=now))
         return _Agenda(
-            np.sort(times[times < np.inf]).tolist(), posts.answers, asked_first + self._settings.min_interval
+            np.sort(times[times < np.inf]).tolist(), answers, asked_first + self._settings.min_interval
         )
 
     def _due_at(self, columns: Columns, rows: slice) -> FloatArray:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from worker.board_metrics import RATE
 from worker.model import Leaderboard, Timestamp, is_per_hour
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 PER_HOUR_DIGITS: Final = 3
 """Digits after the point of a ``per_hour`` value: what is beyond them is not known anyway."""
+
+RATE_DIGITS: Final = 6
+"""Digits after the point of a rate: engagements an impression."""
 
 _LINE_BREAKS: Final = "\x85\u2028\u2029"
 """Those of Unicode that JSON does not escape."""
@@ -33,7 +37,11 @@ def leaderboard_json(leaderboard: Leaderboard, limit: int | None = None) -> byte
 
     One line, also for a reader that breaks lines wherever Unicode does.
     """
-    value_of = _rounded if is_per_hour(leaderboard.metric) else _whole_or_ratio
+    value_of = _whole_or_ratio
+    if is_per_hour(leaderboard.metric):
+        value_of = _rounded
+    elif leaderboard.metric.startswith(RATE):
+        value_of = _rate
     body = to_json(
         {
             "campaign": leaderboard.campaign,
@@ -74,6 +82,10 @@ def _entry(entry: Entry, value_of: Callable[[float], float]) -> dict[str, object
 
 def _rounded(value: float) -> float:
     return round(float(value), PER_HOUR_DIGITS)
+
+
+def _rate(value: float) -> float:
+    return round(float(value), RATE_DIGITS)
 
 
 def _whole_or_ratio(value: float) -> float:

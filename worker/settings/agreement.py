@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from worker.model import PUBLIC_METRICS, MetricName, base_metric
+from worker.board_metrics import board_metric
+from worker.model import MetricName
 from worker.settings.faults import MASK, Fault, shown
 from worker.settings.walk import secrets
 
@@ -27,8 +28,11 @@ def disagreements(settings: Settings) -> Iterator[Fault]:
     yield from _kafka(settings.kafka)
     yield from _security(settings.kafka.security)
     yield from _engagement(settings.engagement)
-    yield from _boards(settings.boards)
+    yield from _boards(settings.boards, accounts=settings.engagement.accounts_file is not None)
     yield from _secrets(settings)
+    if settings.engagement.accounts_file is not None and not settings.intake.keep_author:
+        right = "true: Posts are asked for with their author's token, so the author must be known"
+        yield Fault("intake.keep_author", "False", right)
     if settings.intake.id_path is not None and not all(settings.intake.id_path.split(".")):
         right = "names joined by dots, such as payload.post.id"
         yield Fault("intake.id_path", shown(settings.intake.id_path), right)
@@ -118,17 +122,29 @@ def _engagement(engagement: Engagement) -> Iterator[Fault]:
     if engagement.bearer_token is None and None in pair:
         right = "give a bearer token, or both consumer_key and consumer_secret, by environment or file"
         yield Fault("engagement.bearer_token", "not set", right)
+    if engagement.accounts_file is not None and None in pair:
+        right = "accounts' requests are signed with the app's consumer_key and consumer_secret: give both"
+        yield Fault("engagement.accounts_file", shown(str(engagement.accounts_file)), right)
     if engagement.retry_wait > engagement.retry_wait_max:
         right = f"at most engagement.retry_wait_max, which is {engagement.retry_wait_max:g} s"
         yield Fault("engagement.retry_wait", f"{engagement.retry_wait:g} s", right)
 
 
-def _boards(boards: Boards) -> Iterator[Fault]:
+def _boards(boards: Boards, *, accounts: bool) -> Iterator[Fault]:
     seen: set[str] = set()
+    made = []
     for metric in boards.metrics:
-        if base_metric(MetricName(metric)) not in PUBLIC_METRICS:
-            right = f"one of {', '.join(PUBLIC_METRICS)}, each also with _per_hour"
-            yield Fault("boards.metrics", shown(metric), right)
+        try:
+            made.append(board_metric(MetricName(metric)))
+        except ValueError as error:
+            yield Fault("boards.metrics", shown(metric), str(error))
         if metric in seen:
             yield Fault("boards.metrics", shown(metric), "named twice")
         seen.add(metric)
+    private = [metric.name for metric in made if metric.is_private]
+    if made and len(private) == len(made):
+        right = "name a public metric too: Posts of others have no private ones, and would be tracked in vain"
+        yield Fault("boards.metrics", shown(boards.metrics), right)
+    if private and not accounts:
+        right = "only the owner of a Post may know it: name the accounts in engagement.accounts_file"
+        yield Fault("boards.metrics", shown(private[0]), right)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from worker.settings.accounts import read_accounts
 from worker.settings.agreement import disagreements
 from worker.settings.faults import MASK, Fault, SettingsError, shown
-from worker.settings.sections import ENV_CONFIG, ENV_NESTING, ENV_PREFIX, Settings
+from worker.settings.sections import ENV_ACCOUNTS, ENV_CONFIG, ENV_NESTING, ENV_PREFIX, Settings
 from worker.settings.walk import fields, is_secret
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
     _lay_over(values, _read_environment(faults))
     _read_secret_files(values, faults)
     settings = _validate(values, faults)
+    if settings is not None:
+        faults.extend(read_accounts(settings.engagement.accounts_file)[1])
     if faults or settings is None:
         raise SettingsError(faults)
     return settings
@@ -82,7 +85,7 @@ def _read_environment(faults: list[Fault]) -> dict[str, Any]:
     sections = {name[:depth] for name in settable for depth in range(1, len(name))}
     values: dict[str, Any] = {}
     for variable, text in sorted(os.environ.items()):
-        if not variable.startswith(ENV_PREFIX) or variable == ENV_CONFIG:
+        if not variable.startswith(ENV_PREFIX) or variable == ENV_CONFIG or variable.startswith(ENV_ACCOUNTS):
             continue
         name = tuple(variable.removeprefix(ENV_PREFIX).lower().split(ENV_NESTING))
         if name in settable:

@@ -16,6 +16,8 @@ from worker.settings.types import (
 
 ENV_PREFIX: Final = "TOPTWEETS_"
 ENV_NESTING: Final = "__"
+ENV_ACCOUNTS: Final = "TOPTWEETS_ACCOUNTS__"
+"""What the tokens of accounts begin with: they are no settings of this file."""
 ENV_CONFIG: Final = "TOPTWEETS_CONFIG"
 """Names the settings file; no setting itself."""
 
@@ -156,6 +158,13 @@ class Planner(Section):
     interval_growth: Annotated[float, Field(ge=0, le=10)] = Field(
         0.02, description="a Post is due again after this share of its age (and at least min_interval)"
     )
+    min_interval_28h: Duration = Field(
+        900.0, gt=0, description="least time between two looks at the last 28 hours of one Post"
+    )
+    share_28h: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25,
+        description="share of the requests for the last 28 hours, when there are too few for all",
+    )
     half_growth: Duration = Field(4800.0, gt=0, description="age at which half of a Post's growth is over")
 
 
@@ -175,6 +184,22 @@ class Engagement(Section):
     )
     consumer_key: SecretStr | None = Field(None, description="the app's consumer key")
     consumer_secret: SecretStr | None = Field(None, description="the app's consumer secret")
+    accounts_file: Path | None = Field(
+        None,
+        description="TOML file of the accounts that gave permission: their Posts have private metrics too",
+    )
+    handles_per_month: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="the contract: accounts whose Posts may be asked for in a calendar month (UTC)"
+    )
+    handles_warning: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="share of handles_per_month at which to warn"
+    )
+    impressions_reach: Duration = Field(
+        7_776_000.0, gt=0, description="age up to which totals have a Post's impressions and engagements"
+    )
+    video_views_reach: Duration = Field(
+        155_520_000.0, gt=0, description="age up to which totals have a Post's video views"
+    )
     requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         60, description="the contract: requests in any rolling minute"
     )
@@ -196,7 +221,11 @@ class Boards(Section):
     metrics: Words = Field(
         [*PUBLIC_METRICS, "favorites_per_hour", "retweets_per_hour"],
         min_length=1,
-        description="favorites, retweets, replies, quote_tweets, video_views; each also with _per_hour",
+        description="favorites, retweets, replies, quote_tweets, video_views; of owned Posts impressions and "
+        "engagements; each also with _per_hour; engagement_rate; with _28h what 28hr has: docs/metrics.md",
+    )
+    rate_min_impressions: Count = Field(
+        100, description="impressions below which a Post has no engagement_rate: 1 of 1 is no winner"
     )
     top: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="places of a leaderboard")
     reserve: Annotated[int, Field(ge=1, le=10_000)] = Field(

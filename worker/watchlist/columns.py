@@ -33,10 +33,14 @@ class Columns:
 
     ``values`` holds each board metric's last value, ``nan`` where there is none: counts are exact in a float
     up to 2^53. ``base`` and ``kept`` hold the counts that growth per hour is measured against, where such
-    boards are.
+    boards are. ``accounts``: the number of the account that owns the Post, 0 of all others; only where there
+    are ``accounts``. The columns with ``28h`` are those of its requests for the last 28 hours; only where
+    boards need any.
     """
 
-    def __init__(self, metrics: int, grown_metrics: int) -> None:
+    def __init__(
+        self, metrics: int, grown_metrics: int = 0, *, accounts: bool = False, last_28h: bool = False
+    ) -> None:
         rows = _FIRST_ROWS
         self.post_ids: IntArray = np.zeros(rows, dtype=np.int64)
         self.states: NDArray[np.int8] = np.zeros(rows, dtype=np.int8)
@@ -52,6 +56,11 @@ class Columns:
         self.base_at: FloatArray = np.zeros(rows if grown_metrics else 0)
         self.kept: FloatArray = np.zeros((rows, grown_metrics))
         self.kept_at: FloatArray = np.zeros(rows if grown_metrics else 0)
+        owned, recent = rows if accounts else 0, rows if last_28h else 0
+        self.accounts: NDArray[np.int16] = np.zeros(owned, dtype=np.int16)
+        self.asked_28h: FloatArray = np.zeros(recent)
+        self.measured_28h: FloatArray = np.zeros(recent)
+        self.in_flight_28h: NDArray[np.bool_] = np.zeros(recent, dtype=np.bool_)
         self._free: list[int] = list(range(rows))[::-1]
 
     def take(self, count: int) -> list[int]:
@@ -66,6 +75,8 @@ class Columns:
         """Rows that hold no Post any more."""
         self.states[rows] = State.FREE
         self.in_flight[rows] = False
+        if len(self.in_flight_28h):
+            self.in_flight_28h[rows] = False
         self._free.extend(rows)
 
     def born(self) -> FloatArray:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model import PostId, is_per_hour
+from worker.board_metrics import board_metric
+from worker.catalogue import Endpoint
+from worker.model import PostId
 from worker.watchlist.columns import State
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ def least_able(
 
     The forecast of a count is what it comes to when growth is over, by the curve that the planner starts
     from: count + (count + 1) * half_growth / age. The one more keeps a Post that was just born, and that
-    nobody can have liked yet, from being taken for one that nobody likes. Unavailable Posts, and those whose
+    nobody can have liked yet, from being taken for one that nobody likes. What is derived, and what is of the
+    last 28 hours, is taken as it is. Unavailable Posts, and those whose
     metrics are not available, reach nothing and are named before all others; Posts above a bar, or on a
     board with free places, are named last.
     """
@@ -35,7 +38,8 @@ def least_able(
     # One metric at a time: at a million Posts each array is megabytes.
     for column, metric in enumerate(watchlist.metrics):
         forecast = columns.values[rows, column]
-        if not is_per_hour(metric):
+        made = board_metric(metric)
+        if made.kind == "count" and made.endpoint is Endpoint.TOTALS:
             forecast += (forecast + 1) * to_come
         bars = _bars(watchlist, standings, metric)[columns.groups[rows]]
         near = np.where(bars == _FREE_PLACE, np.inf, forecast / (np.maximum(bars, 0.0) + 1))

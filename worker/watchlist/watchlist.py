@@ -2,52 +2,73 @@
 
 from __future__ import annotations
 
-from collections import deque
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model import NOT_AVAILABLE, PostId, base_metric, creation_times, is_per_hour
+from worker.board_metrics import board_metric, sources_of
+from worker.catalogue import Endpoint
+from worker.model import PostId, creation_times
 from worker.watchlist.columns import Columns, State
 from worker.watchlist.groups import Groups
-from worker.watchlist.growth import grow
+from worker.watchlist.lanes import APP, Lane
+from worker.watchlist.recipes import Growth, Recipe
 from worker.watchlist.shapes import Added, Change, Tracked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from worker.model import Campaign, Counts, FloatArray, IntArray, MetricName, Sighting, Timestamp
     from worker.watchlist.shapes import Place, WatchlistLimits
 
+_NOBODY: Final = -1
+"""In ``accounts``, of a Post that is known to be of none of them: no Sighting assigns it again."""
+
 
 class Watchlist:
     """The tracked Posts of this worker's partitions.
 
-    ``asked_metrics`` are the counts that answers bring, in their order; ``metrics`` those that boards are of,
-    derived ones too. ``answers`` counts how often asked Posts came back, with whatever answer. Not safe for
-    threads: one loop owns it.
+    ``metrics`` are those that boards are of. ``accounts`` is how many accounts there are whose Posts are
+    asked for with their own tokens, and ``account_of`` tells of a Sighting to which of them it belongs,
+    counted from 1; ``APP`` for all others. ``rate_floor``: impressions below which there is no engagement
+    rate. Not safe for threads: one loop owns it.
     """
 
     def __init__(
-        self, asked_metrics: Sequence[MetricName], metrics: Sequence[MetricName], limits: WatchlistLimits
+        self,
+        metrics: Sequence[MetricName],
+        limits: WatchlistLimits,
+        *,
+        accounts: int = 0,
+        account_of: Callable[[Sighting], int] = lambda _: APP,
+        rate_floor: int = 1,
     ) -> None:
         self.metrics = tuple(metrics)
         self.limits = limits
         self.groups = Groups(limits.max_campaigns)
-        self.answers = 0
-        grown = [metric for metric in metrics if is_per_hour(metric)]
-        columns_of = {metric: column for column, metric in enumerate(asked_metrics)}
-        self._counted = [i for i, metric in enumerate(metrics) if not is_per_hour(metric)]
-        self._counted_from = [columns_of[metrics[i]] for i in self._counted]
-        self._grown = [i for i, metric in enumerate(metrics) if is_per_hour(metric)]
-        self._grown_from = [columns_of[base_metric(metric)] for metric in grown]
-        self.columns = Columns(len(metrics), len(grown))
+        grown = sum(board_metric(metric).kind == "per_hour" for metric in metrics)
+        recent = sources_of(metrics, Endpoint.LAST_28H, owned=True)
+        self.columns = Columns(
+            len(metrics), grown, accounts=accounts > 0, last_28h=accounts > 0 and bool(recent)
+        )
+        self._account_of = account_of if accounts else None
+        self._rate_floor = rate_floor
         self._rows: dict[PostId, int] = {}
         self._words: dict[PostId, tuple[str | None, str | None]] = {}
-        self._unmeasured: deque[PostId] = deque()
+        self.app = self._lane(Endpoint.TOTALS, APP, alone=not accounts)
+        self.lanes = [self.app]
+        self._owners: list[tuple[Lane, ...]] = [(self.app,)]
+        for account in range(1, accounts + 1):
+            endpoints = (Endpoint.TOTALS, Endpoint.LAST_28H) if recent else (Endpoint.TOTALS,)
+            self._owners.append(tuple(self._lane(endpoint, account) for endpoint in endpoints))
+            self.lanes.extend(self._owners[-1])
+
+    def _lane(self, endpoint: Endpoint, account: int, *, alone: bool = False) -> Lane:
+        asked = sources_of(self.metrics, endpoint, owned=account != APP)
+        recipe = Recipe(self.metrics, endpoint, asked, self._rate_floor)
+        return Lane(endpoint, account, asked, recipe, columns=self.columns, rows=self._rows, alone=alone)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -94,18 +115,27 @@ class Watchlist:
         if len(columns.kept_at):
             columns.kept_at[rows] = 0
             columns.base_at[rows] = 0
+        if len(columns.measured_28h):
+            columns.asked_28h[rows] = 0
+            columns.measured_28h[rows] = 0
         columns.states[rows] = State.NEW
         for sighting, row in zip(fresh, free, strict=True):
             self._rows[sighting.post_id] = row
             if sighting.author or sighting.text:
                 self._words[sighting.post_id] = (sighting.author, sighting.text)
-        self._unmeasured.extend(sighting.post_id for sighting in fresh)
+        if self._account_of is None:
+            self.app.waiting.add(sighting.post_id for sighting in fresh)
+            return
+        for sighting, row in zip(fresh, free, strict=True):
+            self._assign(sighting.post_id, row, self._account_of(sighting))
 
     def _join(self, sighting: Sighting) -> bool:
         """Unite a tracked Post with a further Sighting of it; whether it has joined campaigns."""
         row = self._rows[sighting.post_id]
         if sighting.author or sighting.text:
             self._add_words(sighting, row)
+        if self._account_of is not None and int(self.columns.accounts[row]) == APP:
+            self._assign_found(sighting, row)
         before = int(self.columns.groups[row])
         campaigns = self.groups.campaigns_of(before)
         if all(campaign in campaigns for campaign in sighting.campaigns):
@@ -125,102 +155,75 @@ class Watchlist:
         """As an int: to compare a number of numpy's with a ``State`` takes fifty times as long."""
         return int(self.columns.states[row])
 
-    # What is asked and answered
+    # Who owns it
 
-    def first_unmeasured(self, count: int) -> list[PostId]:
-        """The Posts that wait longest for their first request, at most ``count``, none of them in flight."""
-        queue, first, looked_at = self._unmeasured, dict[PostId, None](), 0
-        while len(first) < count and looked_at < len(queue):
-            chunk = list(islice(queue, looked_at, looked_at + count))
-            waits = self._wait(chunk)
-            first.update((post_id, None) for post_id, wait in zip(chunk, waits, strict=True) if wait)
-            if looked_at == 0:
-                # Who was asked, answered or removed since stands at the head, as a rule: let go of them.
-                done = waits.index(True) if True in waits else len(chunk)
-                for _ in range(done):
-                    queue.popleft()
-                looked_at -= done
-            looked_at += len(chunk)
-        return list(islice(first, count))
+    def _assign(self, post_id: PostId, row: int, account: int) -> None:
+        """Put a Post on the lanes of its owner."""
+        self.columns.accounts[row] = account
+        for lane in self._owners[max(account, APP)]:
+            lane.waiting.add([post_id])
 
-    def _wait(self, post_ids: Sequence[PostId]) -> list[bool]:
-        """Which of these Posts are tracked, were never measured, and are not in flight."""
-        rows = np.array([self._rows.get(post_id, -1) for post_id in post_ids], dtype=np.intp)
-        waits = (rows >= 0) & (self.columns.states[rows] == State.NEW) & ~self.columns.in_flight[rows]
-        return waits.tolist()  # type: ignore[no-any-return]
+    def _assign_found(self, sighting: Sighting, row: int) -> None:
+        """Its author may be known from now on."""
+        account = self._account_of(sighting) if self._account_of is not None else APP
+        if account != APP:
+            self._assign(sighting.post_id, row, account)
 
-    def mark_asked(self, post_ids: Sequence[PostId], at: Timestamp) -> None:
-        """These Posts are in a request now."""
-        rows = [self._rows[post_id] for post_id in post_ids]
-        self.columns.in_flight[rows] = True
-        self.columns.asked[rows] = at
-        # The new ones stand at the head. Who is asked in vain goes to the end: no Post holds up the others.
-        asked, queue = set(post_ids), self._unmeasured
-        while queue and (queue[0] in asked or not self._wait([queue[0]])[0]):
-            queue.popleft()
+    def disown(self, post_ids: Iterable[PostId], account_of: Mapping[PostId, int]) -> None:
+        """The API says that these are not of the account that they were asked for with.
 
-    def ask_again(self, post_ids: Iterable[PostId]) -> None:
-        """These Posts were asked for and nothing was learned: they are as they were before."""
-        self.answers += 1
+        They go to the account that it names, by ``account_of``, or else are nobody's from now on.
+        """
         for post_id in post_ids:
             row = self._rows.get(post_id)
             if row is not None:
-                self.columns.in_flight[row] = False
-                if self._state(row) == State.NEW:
-                    self._unmeasured.append(post_id)
+                self._assign(post_id, row, account_of.get(post_id, _NOBODY))
 
-    def record(self, counts: Counts) -> Change:
-        """Take an answer. Posts that are not tracked any more, or are known from later, are left out."""
+    # What is answered
+
+    def record(self, counts: Counts, lane: Lane | None = None) -> Change:
+        """Take an answer to a lane; to the app's where none is named.
+
+        Posts that are not tracked any more, or are known from later, are left out.
+        """
+        lane = lane or self.app
         found = [
             (i, self._rows.get(PostId(post_id), -1)) for i, post_id in enumerate(counts.post_ids.tolist())
         ]
         picks = np.array([i for i, row in found if row >= 0], dtype=np.intp)
         rows = np.array([row for _, row in found if row >= 0], dtype=np.intp)
         columns = self.columns
-        self.answers += 1
-        columns.in_flight[rows] = False
-        newer = columns.measured[rows] <= counts.measured_at
+        lane.landed(rows)
+        newer = lane.measured[rows] <= counts.measured_at
         picks, rows = picks[newer], rows[newer]
 
-        answer = counts.values[picks].astype(np.float64)
-        answer[counts.values[picks] == NOT_AVAILABLE] = np.nan
         old = columns.values[rows]
-        new = np.empty_like(old)
-        new[:, self._counted] = answer[:, self._counted_from]
-        if self._grown:
-            window = self.limits.growth_window
-            new[:, self._grown] = grow(columns, rows, answer[:, self._grown_from], counts.measured_at, window)
+        new = old.copy()
+        growth = Growth(columns, rows, counts.measured_at, self.limits.growth_window)
+        lane.recipe.fill(new, counts.values[picks], growth)
         columns.values[rows] = new
-        columns.measured[rows] = counts.measured_at
-        columns.states[rows] = State.MEASURED
+        lane.measured[rows] = counts.measured_at
+        if lane.endpoint is Endpoint.TOTALS:
+            columns.states[rows] = State.MEASURED
         return Change(counts.post_ids[picks], self._places(rows), old, new)
 
-    def mark_unavailable(self, post_ids: Iterable[PostId], at: Timestamp) -> list[tuple[PostId, Place]]:
+    def mark_unavailable(
+        self, post_ids: Iterable[PostId], at: Timestamp, lane: Lane | None = None
+    ) -> list[tuple[PostId, Place]]:
         """These Posts are gone for now: values and words are erased. Returns where they competed."""
-        self.answers += 1
+        lane = lane or self.app
         gone = []
         for post_id in post_ids:
             row = self._rows.get(post_id)
             if row is None:
                 continue
-            self.columns.in_flight[row] = False
+            lane.landed(np.array([row]))
             self.columns.states[row] = State.UNAVAILABLE
             self.columns.measured[row] = at
             self.columns.values[row] = np.nan
             self._words.pop(post_id, None)
             gone.append((post_id, self.place(post_id)))
         return gone
-
-    def waiting_since(self, post_id: PostId) -> Timestamp:
-        """Since when a Post has waited for its first request: since it was seen, or was asked in vain."""
-        row = self._rows[post_id]
-        return float(max(self.columns.seen[row], self.columns.asked[row]))  # type: ignore[return-value]
-
-    def longest_wait_since(self, post_ids: Sequence[PostId]) -> Timestamp:
-        """``waiting_since`` of the one of these Posts that has waited longest; there must be one."""
-        rows = [self._rows[post_id] for post_id in post_ids]
-        since = np.maximum(self.columns.seen[rows], self.columns.asked[rows])
-        return float(since.min())  # type: ignore[return-value]
 
     # What leaves
 
@@ -246,7 +249,8 @@ class Watchlist:
         for group, posts in zip(*np.unique(columns.groups[rows], return_counts=True), strict=True):
             self.groups.leave(int(group), int(posts))
         columns.give_back(rows.tolist())
-        self._unmeasured = deque(post_id for post_id in self._unmeasured if post_id in self._rows)
+        for lane in self.lanes:
+            lane.waiting.keep(self._rows.__contains__)
         return len(rows)
 
     def expired(self, now: Timestamp) -> list[PostId]:
@@ -257,6 +261,12 @@ class Watchlist:
         return [PostId(post_id) for post_id in columns.post_ids[over].tolist()]
 
     # What is known
+
+    def lane_of(self, post_id: PostId) -> Lane:
+        """The lane that a tracked Post's totals are asked for on."""
+        if self._account_of is None:
+            return self.app
+        return self._owners[max(int(self.columns.accounts[self._rows[post_id]]), APP)][0]
 
     def place(self, post_id: PostId) -> Place:
         """Where a tracked Post competes."""
@@ -333,9 +343,11 @@ class Watchlist:
         """The row of a tracked Post in ``columns``."""
         return self._rows[post_id]
 
-    def measured_at(self, post_id: PostId) -> Timestamp:
-        """When a tracked Post was measured last."""
-        return float(self.columns.measured[self._rows[post_id]])  # type: ignore[return-value]
+    def measured_at(self, post_id: PostId, endpoint: Endpoint = Endpoint.TOTALS) -> Timestamp:
+        """When a tracked Post was measured last, by this endpoint."""
+        recent = endpoint is Endpoint.LAST_28H
+        measured = self.columns.measured_28h if recent else self.columns.measured
+        return float(measured[self._rows[post_id]])  # type: ignore[return-value]
 
     def post_ids(self) -> Iterator[PostId]:
         """All tracked Posts."""

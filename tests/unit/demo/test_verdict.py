@@ -39,7 +39,7 @@ def _tracker(posts: list[PostId]) -> Tracker:
 
 def _measure(tracker: Tracker, posts: list[PostId], *, wrong_by: int = 0) -> None:
     ids = np.array(posts, dtype=np.int64)
-    tracker.watchlist.mark_asked(posts, NOW)
+    tracker.watchlist.app.mark_asked(posts, NOW)
     counts = Counts(NOW, ids, WORLD.counts(ids, int(NOW)) + wrong_by)
     tracker.answered(Outcome(NOW, counts=[counts]))
 

@@ -15,6 +15,7 @@ from tests.unit.engagement.fakes import LoopClock, accounted, bench, counted, er
 from worker.dispatch import Dispatcher
 from worker.model import PostId, Seconds, Standings, Timestamp
 from worker.planner import Plan
+from worker.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from worker.engagement import Outcome, Reply
     from worker.planner import Planner
     from worker.tracker import Tracker
+    from worker.watchlist import Lane
 
 
 @dataclass
@@ -35,10 +37,6 @@ class Posts:
     standings: Standings = field(default_factory=lambda: Standings({}))
     most_in_flight: int = 0
 
-    @property
-    def watchlist(self) -> Posts:
-        return self
-
     def mark_asked(self, post_ids: Sequence[PostId], at: Timestamp) -> None:  # noqa: ARG002
         assert not self.in_flight & set(post_ids)
         self.in_flight |= set(post_ids)
@@ -49,7 +47,8 @@ class Posts:
         self.in_flight -= set(again)
         self.waiting += again
 
-    def answered(self, outcome: Outcome) -> None:
+    def answered(self, outcome: Outcome, lane: object) -> None:
+        assert lane is self
         self.outcomes.append(outcome)
         self.in_flight -= {PostId(post_id) for post_id in accounted(outcome)}
         self.waiting += outcome.again
@@ -92,11 +91,9 @@ def dispatcher(
     planner, loops = InTurn(), list[float]()
     made = Dispatcher(
         cast("Tracker", known),
-        cast("Planner", planner),
+        [Route(cast("Lane", known), cast("Planner", planner), tested.query)],
         tested.asker,
-        tested.query,
         quota=tested.quota,
-        circuit=tested.circuit,
         in_flight=in_flight,
         progressed=lambda: loops.append(asyncio.get_running_loop().time()),
         clock=LoopClock(),

@@ -34,7 +34,7 @@ def policy(interval_growth: float = 0.0) -> AgeDecay:
 
 def plan(planner: AgeDecay, posts: Watchlist, seconds: float = 0.0) -> Plan:
     """The plan so many seconds from now."""
-    return planner.plan(later(seconds), posts, Standings({}), SEATS)
+    return planner.plan(later(seconds), posts.app, Standings({}), SEATS)
 
 
 def measured(*posts: PostId, at: float = NOW) -> Watchlist:
@@ -45,7 +45,7 @@ def measured(*posts: PostId, at: float = NOW) -> Watchlist:
 
 
 def measure(posts: Watchlist, post_ids: Sequence[PostId], at: float) -> None:
-    posts.mark_asked(post_ids, Timestamp(at))
+    posts.app.mark_asked(post_ids, Timestamp(at))
     posts.record(counts(dict.fromkeys(post_ids, (1,)), at))
 
 
@@ -122,15 +122,15 @@ class TestWhenARequestLeaves:
         see(posts, [post(2), post(3), post(4)], MIN_INTERVAL)
         left = plan(planner, posts, MIN_INTERVAL)
         assert left.due == SEATS
-        posts.mark_asked(left.post_ids, later(MIN_INTERVAL))
+        posts.app.mark_asked(left.post_ids, later(MIN_INTERVAL))
         see(posts, [post(5)], MIN_INTERVAL)
         assert plan(planner, posts, MIN_INTERVAL) == Plan((), later(MIN_INTERVAL + LINGER), 1)
 
     def test_to_wait_further_does_not_look_at_all_posts_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         posts, planner = measured(*(post(number) for number in range(3))), policy()
         wake_at = plan(planner, posts, 1).wake_at
-        monkeypatch.setattr(posts, "first_unmeasured", lambda _: [])
-        monkeypatch.setattr(posts, "columns", None)  # so that the planner fails where it looks
+        monkeypatch.setattr(posts.app, "first_unmeasured", lambda _: [])
+        monkeypatch.setattr(posts.app, "_all", None)  # so that the planner fails where it looks
         for second in range(2, 17):
             assert plan(planner, posts, second).wake_at == wake_at
         with pytest.raises(AttributeError):
@@ -138,21 +138,21 @@ class TestWhenARequestLeaves:
 
     def test_who_is_in_flight_is_in_no_plan(self) -> None:
         posts, planner = measured(post(1), post(2)), policy()
-        posts.mark_asked([post(1)], later(100))
+        posts.app.mark_asked([post(1)], later(100))
         assert plan(planner, posts, 100).post_ids == [post(2)]
-        posts.mark_asked([post(2)], later(100))
+        posts.app.mark_asked([post(2)], later(100))
         assert plan(planner, posts, 200) == Plan((), Timestamp(math.inf), 0)
 
     def test_a_post_is_due_as_soon_as_a_slow_answer_of_long_ago_comes_back(self) -> None:
         posts, planner = measured(post(1), at=NOW - 1000), policy()
-        posts.mark_asked([post(1)], NOW)
+        posts.app.mark_asked([post(1)], NOW)
         assert plan(planner, posts, 29).wake_at == math.inf
         posts.record(counts({post(1): (2,)}, NOW + 1))
         assert plan(planner, posts, 30).post_ids == [post(1)]
 
     def test_after_a_quick_answer_the_next_look_is_before_the_post_can_be_due(self) -> None:
         posts, planner = measured(post(1), at=NOW - 1000), policy()
-        posts.mark_asked([post(1)], NOW)
+        posts.app.mark_asked([post(1)], NOW)
         plan(planner, posts, 0)
         posts.record(counts({post(1): (2,)}, NOW + 1))
         wait = plan(planner, posts, 2)
@@ -185,7 +185,7 @@ class TestWhenAPostIsDue:
 
     def test_an_unavailable_post_is_looked_at_again_rarely(self) -> None:
         posts, planner = measured(post(1)), policy()
-        posts.mark_asked([post(1)], NOW)
+        posts.app.mark_asked([post(1)], NOW)
         posts.mark_unavailable([post(1)], NOW)
         assert self.due_at(planner, posts, post(1)) == RECHECK
         assert plan(planner, posts, RECHECK - 1).post_ids == ()
@@ -193,8 +193,8 @@ class TestWhenAPostIsDue:
 
     def test_a_post_asked_in_vain_is_not_asked_again_at_once(self) -> None:
         posts, planner = measured(post(1)), policy()
-        posts.mark_asked([post(1)], later(100))
-        posts.ask_again([post(1)])
+        posts.app.mark_asked([post(1)], later(100))
+        posts.app.ask_again([post(1)])
         assert self.due_at(planner, posts, post(1)) == 100 + MIN_INTERVAL
         assert plan(planner, posts, 101).wake_at == later(100 + MIN_INTERVAL + LINGER)
 

@@ -25,7 +25,7 @@ from worker.boards import BoardsLimits
 from worker.engagement import Outcome
 from worker.model import ALL, PostId, Seconds, Standings, Tombstone
 from worker.telemetry import Telemetry
-from worker.tracker import Tracker, asked_metrics
+from worker.tracker import Tracker
 from worker.watchlist import State
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def retired(posts: Tracker, reason: str) -> float:
 
 
 def test_what_is_asked_is_what_the_boards_are_read_from() -> None:
-    assert asked_metrics([RETWEETS, LIKES_PER_HOUR, LIKES]) == (RETWEETS, LIKES)
+    posts = tracker(RETWEETS, LIKES_PER_HOUR, LIKES)
+    assert posts.watchlist.app.asked == (RETWEETS, LIKES)
 
 
 def test_an_answer_puts_posts_on_their_boards() -> None:
@@ -131,7 +132,7 @@ class TestTaking:
         items = [sighting(ONE), sighting(TWO), sighting(ONE, A), sighting(THREE), sighting(FOUR)]
         assert posts.take(0, items, NOW) == 3
         assert posts.take(0, items[3:], NOW) == 0
-        posts.watchlist.mark_asked([ONE], NOW)
+        posts.watchlist.app.mark_asked([ONE], NOW)
         assert posts.take(0, items[3:], NOW) == 0
         answered(posts, {ONE: 1})
         assert posts.take(0, items[3:], NOW) == 1
@@ -170,7 +171,7 @@ class TestGone:
 
     def test_an_answer_to_a_post_removed_meanwhile_changes_nothing(self) -> None:
         posts = tracking({ONE: 9})
-        posts.watchlist.mark_asked([ONE], NOW)
+        posts.watchlist.app.mark_asked([ONE], NOW)
         posts.remove(ONE, "tombstone")
         answered(posts, {ONE: 10})
         assert posts.boards.merged(ALL, LIKES) == []
@@ -178,7 +179,7 @@ class TestGone:
 
     def test_an_answer_to_a_post_removed_and_seen_again_counts(self) -> None:
         posts = tracking({ONE: 9})
-        posts.watchlist.mark_asked([ONE], later(5))
+        posts.watchlist.app.mark_asked([ONE], later(5))
         posts.take(0, [Tombstone(ONE), sighting(ONE, A)], NOW)
         answered(posts, {ONE: 10}, NOW + 6)
         assert posts.boards.merged(A, LIKES) == [(ONE, 10.0)]
@@ -189,12 +190,12 @@ class TestSilence:
         posts = tracking({ONE: 9, TWO: 5})
         for turn in range(3):
             assert posts.watchlist.columns.states[posts.watchlist.row(ONE)] == State.MEASURED
-            posts.watchlist.mark_asked([ONE], later(turn))
+            posts.watchlist.app.mark_asked([ONE], later(turn))
             posts.answered(outcome(silent=[ONE]))
             assert not posts.watchlist.columns.in_flight.any()
         assert posts.watchlist.columns.states[posts.watchlist.row(ONE)] == State.UNAVAILABLE
         assert names(posts.boards.merged(ALL, LIKES)) == [TWO]
-        assert posts.watchlist.first_unmeasured(9) == []
+        assert posts.watchlist.app.first_unmeasured(9) == []
 
     @pytest.mark.parametrize("between", ["counts", "unavailable", "removed", "dropped"])
     def test_whatever_else_happens_starts_the_count_anew(self, between: str) -> None:
@@ -226,9 +227,9 @@ class TestSilence:
         posts = tracker()
         posts.take(0, [sighting(ONE)], NOW)
         for _ in range(5):
-            posts.watchlist.mark_asked([ONE], NOW)
+            posts.watchlist.app.mark_asked([ONE], NOW)
             posts.answered(outcome(again=[ONE]))
-        assert posts.watchlist.first_unmeasured(9) == [ONE]
+        assert posts.watchlist.app.first_unmeasured(9) == [ONE]
 
 
 class TestAge:

@@ -66,12 +66,11 @@ def limits(
 
 def watchlist(
     *posts: PostId,
-    asked: Sequence[MetricName] = (LIKES,),
     metrics: Sequence[MetricName] = (LIKES,),
     bounds: WatchlistLimits | None = None,
 ) -> Watchlist:
     """A Watchlist that has seen these Posts, in partition 0, just now."""
-    made = Watchlist(asked, metrics, bounds or limits())
+    made = Watchlist(metrics, bounds or limits())
     made.add(0, [sighting(post_id) for post_id in posts], NOW)
     return made
 

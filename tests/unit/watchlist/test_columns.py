@@ -25,7 +25,7 @@ def test_rows_given_back_are_free_and_used_again() -> None:
 
 
 def test_columns_keep_what_they_hold_when_they_grow() -> None:
-    columns = Columns(metrics=2, grown_metrics=2)
+    columns = Columns(metrics=2, grown_metrics=2, accounts=True, last_28h=True)
     rows = columns.take(1000)
     columns.post_ids[rows] = np.arange(1000)
     columns.values[rows] = [3.0, 4.0]

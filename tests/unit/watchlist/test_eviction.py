@@ -41,7 +41,7 @@ def leaving(posts: Watchlist, bars: Standings, count: int = 100) -> list[PostId]
 
 
 def measured(values: Mapping[PostId, tuple[int | None, ...]], *metrics: MetricName) -> Watchlist:
-    posts = watchlist(*values, asked=metrics, metrics=metrics)
+    posts = watchlist(*values, metrics=metrics)
     posts.record(counts(values, NOW))
     return posts
 
@@ -58,7 +58,7 @@ def test_only_posts_that_were_asked_for_and_are_not_in_flight_leave() -> None:
     one, two, three = post(1), post(2), post(3)
     posts = watchlist(one, two, three)
     posts.record(counts({one: (1,), two: (2,)}))
-    posts.mark_asked([two], NOW)
+    posts.app.mark_asked([two], NOW)
     assert leaving(posts, standings(favorites=10)) == [one]
     assert leaving(watchlist(one), standings(favorites=10)) == []
 

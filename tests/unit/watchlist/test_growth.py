@@ -12,7 +12,6 @@ from tests.unit.watchlist.making import (
     LIKES_PER_HOUR,
     NOW,
     OLD_ID,
-    RETWEETS,
     RETWEETS_PER_HOUR,
     counts,
     later,
@@ -30,9 +29,7 @@ POST = post(at=NOW - 2 * HOUR)
 
 
 def growing(*posts: PostId) -> Watchlist:
-    return watchlist(
-        *posts, metrics=(LIKES, LIKES_PER_HOUR, RETWEETS_PER_HOUR), asked=(LIKES, RETWEETS), bounds=limits()
-    )
+    return watchlist(*posts, metrics=(LIKES, LIKES_PER_HOUR, RETWEETS_PER_HOUR), bounds=limits())
 
 
 def per_hour(posts: Watchlist, likes: int | None, at: float, of: PostId = POST) -> float | None:

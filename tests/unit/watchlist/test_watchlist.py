@@ -34,7 +34,7 @@ def known(posts: Watchlist, post_id: PostId) -> Tracked:
 
 class TestWhatComesIn:
     def test_a_post_is_tracked_with_all_that_came_along(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         added = posts.add(3, [sighting(ONE, A, author="ada", text="hello", seen_at=NOW - 5)], NOW)
         assert (added.taken, added.new, added.joined) == (1, 1, ())
         assert posts.tracked(ONE) == Tracked(
@@ -45,14 +45,14 @@ class TestWhatComesIn:
         assert list(posts.post_ids()) == [ONE]
 
     def test_duplicates_are_one_post_with_all_its_campaigns(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         added = posts.add(0, [sighting(ONE, A), sighting(ONE), sighting(ONE, B)], NOW)
         assert (added.taken, added.new, added.joined) == (3, 1, (ONE,))
         assert posts.place(ONE) == (0, (ALL, A, B))
         assert posts.groups.posts_in(ALL) == 1
 
     def test_campaigns_are_united_and_none_is_lost_by_a_sighting_with_fewer(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         posts.add(0, [sighting(ONE, A)], NOW)
         assert posts.add(0, [sighting(ONE, B)], NOW).joined == (ONE,)
         assert posts.add(0, [sighting(ONE), sighting(ONE, A), sighting(ONE, A, B)], NOW).joined == ()
@@ -60,14 +60,14 @@ class TestWhatComesIn:
         assert [posts.groups.posts_in(campaign) for campaign in (ALL, A, B)] == [1, 1, 1]
 
     def test_a_campaign_that_is_folded_is_not_joined(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits(max_campaigns=1))
+        posts = Watchlist([LIKES], limits(max_campaigns=1))
         posts.add(0, [sighting(ONE, A)], NOW)
         assert posts.add(0, [sighting(ONE, B)], NOW).joined == ()
         assert posts.place(ONE) == (0, (ALL, A))
         assert posts.groups.folded == 1
 
     def test_when_full_new_posts_are_not_taken_and_known_ones_before_them_are(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits(max_posts=2))
+        posts = Watchlist([LIKES], limits(max_posts=2))
         items = [sighting(ONE), sighting(ONE, A), sighting(TWO), sighting(TWO, B), sighting(THREE)]
         added = posts.add(0, [*items, sighting(ONE, B)], NOW)
         assert (added.taken, added.new) == (4, 2)
@@ -78,12 +78,12 @@ class TestWhatComesIn:
         assert known(watchlist(OLD_ID), OLD_ID).created_at is None
 
     def test_what_a_clock_ahead_of_ours_saw_counts_as_seen_now(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         posts.add(0, [sighting(ONE, seen_at=NOW + 999)], NOW)
-        assert posts.waiting_since(ONE) == NOW
+        assert posts.app.waiting_since(ONE) == NOW
 
     def test_words_that_come_later_are_kept_and_those_known_stay(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         posts.add(0, [sighting(ONE), sighting(TWO, author="ada")], NOW)
         posts.add(0, [sighting(ONE, author="bo", text="hi"), sighting(TWO, author="x", text="yes")], NOW)
         assert posts.words(ONE) == ("bo", "hi")
@@ -95,59 +95,59 @@ class TestWhatComesIn:
 class TestWhoIsAskedFirst:
     def test_new_posts_wait_in_the_order_they_came(self) -> None:
         posts = watchlist(THREE, ONE, TWO)
-        assert posts.first_unmeasured(2) == [THREE, ONE]
-        assert posts.first_unmeasured(9) == [THREE, ONE, TWO]
-        assert posts.first_unmeasured(0) == []
+        assert posts.app.first_unmeasured(2) == [THREE, ONE]
+        assert posts.app.first_unmeasured(9) == [THREE, ONE, TWO]
+        assert posts.app.first_unmeasured(0) == []
 
     def test_who_is_in_flight_measured_unavailable_or_removed_does_not_wait(self) -> None:
         everyone = [post(number) for number in range(6)]
         posts = watchlist(*everyone)
-        posts.mark_asked(everyone[:3], NOW)
+        posts.app.mark_asked(everyone[:3], NOW)
         posts.record(counts({everyone[1]: (5,)}))
         posts.mark_unavailable([everyone[2]], NOW)
         posts.remove(everyone[4])
-        assert posts.first_unmeasured(9) == [everyone[3], everyone[5]]
+        assert posts.app.first_unmeasured(9) == [everyone[3], everyone[5]]
 
     def test_who_was_asked_in_vain_waits_again_at_the_end(self) -> None:
         posts = watchlist(ONE, TWO)
-        posts.mark_asked([ONE], later(5))
-        posts.ask_again([ONE])
-        assert posts.first_unmeasured(9) == [TWO, ONE]
-        assert posts.waiting_since(ONE) == later(5)
-        assert posts.longest_wait_since([ONE, TWO]) == NOW
-        assert posts.longest_wait_since([ONE]) == later(5)
+        posts.app.mark_asked([ONE], later(5))
+        posts.app.ask_again([ONE])
+        assert posts.app.first_unmeasured(9) == [TWO, ONE]
+        assert posts.app.waiting_since(ONE) == later(5)
+        assert posts.app.longest_wait_since([ONE, TWO]) == NOW
+        assert posts.app.longest_wait_since([ONE]) == later(5)
 
     def test_a_post_that_waits_twice_is_named_once(self) -> None:
         posts = watchlist(ONE, TWO)
         posts.remove(ONE)
         posts.add(0, [sighting(ONE)], NOW)
-        assert sorted(posts.first_unmeasured(9)) == [ONE, TWO]
-        posts.mark_asked([ONE], NOW)
-        posts.ask_again([ONE])
-        posts.ask_again([ONE])
-        assert sorted(posts.first_unmeasured(9)) == [ONE, TWO]
+        assert sorted(posts.app.first_unmeasured(9)) == [ONE, TWO]
+        posts.app.mark_asked([ONE], NOW)
+        posts.app.ask_again([ONE])
+        posts.app.ask_again([ONE])
+        assert sorted(posts.app.first_unmeasured(9)) == [ONE, TWO]
 
     def test_a_wait_behind_many_that_left_is_found(self) -> None:
         everyone = [post(number) for number in range(1000)]
         posts = watchlist(*everyone, bounds=limits(max_posts=2000))
         for post_id in everyone[1:-1]:
             posts.remove(post_id)
-        assert posts.first_unmeasured(3) == [everyone[0], everyone[-1]]
+        assert posts.app.first_unmeasured(3) == [everyone[0], everyone[-1]]
 
     def test_a_measured_post_asked_in_vain_is_no_new_one(self) -> None:
         posts = watchlist(ONE)
         posts.record(counts({ONE: (5,)}))
-        posts.mark_asked([ONE], NOW)
-        posts.ask_again([ONE, post(99)])
-        assert posts.first_unmeasured(9) == []
+        posts.app.mark_asked([ONE], NOW)
+        posts.app.ask_again([ONE, post(99)])
+        assert posts.app.first_unmeasured(9) == []
         assert not posts.columns.in_flight.any()
 
 
 class TestAnswers:
     def test_an_answer_is_recorded_and_what_changed_is_told(self) -> None:
-        posts = watchlist(ONE, TWO, asked=(LIKES, RETWEETS), metrics=(RETWEETS, LIKES))
-        posts.mark_asked([ONE, TWO], NOW)
-        change = posts.record(counts({TWO: (5, 2)}, later(1)))
+        posts = watchlist(ONE, TWO, metrics=(RETWEETS, LIKES))
+        posts.app.mark_asked([ONE, TWO], NOW)
+        change = posts.record(counts({TWO: (2, 5)}, later(1)))
         assert change.post_ids.tolist() == [TWO]
         assert change.places == [(0, (ALL,))]
         assert np.isnan(change.old).all()
@@ -157,10 +157,10 @@ class TestAnswers:
         assert posts.measured_at(TWO) == later(1)
         assert posts.columns.in_flight[posts.row(ONE)]
         assert not posts.columns.in_flight[posts.row(TWO)]
-        assert posts.record(counts({TWO: (4, 2)}, later(2))).old.tolist() == [[2.0, 5.0]]
+        assert posts.record(counts({TWO: (2, 4)}, later(2))).old.tolist() == [[2.0, 5.0]]
 
     def test_what_is_not_available_has_no_value(self) -> None:
-        posts = watchlist(ONE, asked=(LIKES, RETWEETS), metrics=(LIKES, RETWEETS))
+        posts = watchlist(ONE, metrics=(LIKES, RETWEETS))
         posts.record(counts({ONE: (None, 0)}))
         assert known(posts, ONE).values == {RETWEETS: 0.0}
 
@@ -173,7 +173,7 @@ class TestAnswers:
     def test_an_older_answer_changes_nothing_and_ends_its_flight(self) -> None:
         posts = watchlist(ONE)
         posts.record(counts({ONE: (7,)}, later(9)))
-        posts.mark_asked([ONE], later(9))
+        posts.app.mark_asked([ONE], later(9))
         assert posts.record(counts({ONE: (3,)}, later(8))).post_ids.tolist() == []
         assert known(posts, ONE).values == {LIKES: 7.0}
         assert posts.measured_at(ONE) == later(9)
@@ -187,20 +187,20 @@ class TestAnswers:
 
     def test_whatever_comes_back_is_counted_as_an_answer(self) -> None:
         posts = watchlist(ONE)
-        seen = [posts.answers]
+        seen = [posts.app.answers]
         for answer in (
             lambda: posts.record(counts({ONE: (1,)})),
-            lambda: posts.ask_again([ONE]),
+            lambda: posts.app.ask_again([ONE]),
             lambda: posts.mark_unavailable([ONE], NOW),
         ):
             answer()
-            seen.append(posts.answers)
+            seen.append(posts.app.answers)
         assert len(set(seen)) == 4
 
 
 class TestErased:
     def test_an_unavailable_post_loses_values_and_words(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         posts.add(2, [sighting(ONE, A, author="ada", text="hello")], NOW)
         posts.record(counts({ONE: (5,)}))
         assert posts.mark_unavailable([ONE, TWO], later(9)) == [(ONE, (2, (ALL, A)))]
@@ -218,7 +218,7 @@ class TestErased:
         assert posts.words(ONE) == ("ada", None)
 
     def test_a_removed_post_leaves_nothing(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         posts.add(2, [sighting(ONE, A, author="ada")], NOW)
         assert posts.remove(ONE) == (2, (ALL, A))
         assert posts.remove(ONE) is None
@@ -230,7 +230,7 @@ class TestErased:
     def test_a_row_used_again_knows_nothing_of_the_post_before(self) -> None:
         posts = watchlist(ONE)
         posts.record(counts({ONE: (5,)}))
-        posts.mark_asked([ONE], later(3))
+        posts.app.mark_asked([ONE], later(3))
         row = posts.row(ONE)
         posts.remove(ONE)
         posts.add(1, [sighting(TWO, A)], NOW)
@@ -238,30 +238,30 @@ class TestErased:
         assert posts.tracked(TWO) == Tracked(
             TWO, State.NEW, 1, (ALL, A), later(-HOUR), NOW, None, {}, None, None
         )
-        assert posts.waiting_since(TWO) == NOW
-        assert posts.first_unmeasured(9) == [TWO]
+        assert posts.app.waiting_since(TWO) == NOW
+        assert posts.app.first_unmeasured(9) == [TWO]
 
     def test_a_partition_dropped_takes_its_posts_words_and_campaigns(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         posts.add(0, [sighting(ONE, A, author="ada"), sighting(TWO, A)], NOW)
         posts.add(1, [sighting(THREE, B)], NOW)
-        posts.mark_asked([TWO], NOW)
+        posts.app.mark_asked([TWO], NOW)
         assert posts.drop_partition(0) == 2
         assert list(posts.post_ids()) == [THREE]
         assert posts.words(ONE) == (None, None)
         assert set(posts.groups.campaigns()) == {ALL, B}
         assert posts.groups.posts_in(ALL) == 1
-        assert posts.first_unmeasured(9) == [THREE]
+        assert posts.app.first_unmeasured(9) == [THREE]
         assert posts.drop_partition(0) == 0
         assert posts.add(0, [sighting(TWO)], NOW).new == 1
-        assert posts.first_unmeasured(9) == [THREE, TWO]
+        assert posts.app.first_unmeasured(9) == [THREE, TWO]
 
     def test_partitions_that_come_and_go_leave_nobody_waiting(self) -> None:
-        posts = Watchlist([LIKES], [LIKES], limits())
+        posts = Watchlist([LIKES], limits())
         for _ in range(5):
             posts.add(0, [sighting(ONE), sighting(TWO)], NOW)
             posts.drop_partition(0)
-        assert len(posts._unmeasured) == 0  # noqa: SLF001 -- memory that no answer shows
+        assert len(posts.app.waiting) == 0
 
 
 class TestTheWindow:
@@ -276,7 +276,7 @@ class TestTheWindow:
         posts = watchlist(ONE, TWO, bounds=limits(tracking_window=60))
         posts.mark_unavailable([ONE], NOW)
         posts.record(counts({TWO: (1,)}))
-        posts.mark_asked([TWO], NOW)
+        posts.app.mark_asked([TWO], NOW)
         assert posts.expired(NOW) == [ONE]
 
     @pytest.mark.parametrize("strange", [OLD_ID, post(at=NOW + 1000 * HOUR)])
@@ -291,7 +291,7 @@ class TestTheWindow:
 
 class TestWhatIsKnown:
     def test_candidates_are_the_measured_posts_of_a_partition_and_campaign(self) -> None:
-        posts = watchlist(post(9), asked=(LIKES, RETWEETS), metrics=(LIKES, RETWEETS))
+        posts = watchlist(post(9), metrics=(LIKES, RETWEETS))
         posts.add(0, [sighting(ONE, A), sighting(TWO, A, B), sighting(THREE, B)], NOW)
         posts.add(1, [sighting(post(4), A)], NOW)
         answer = {ONE: (1, 5), TWO: (2, None), THREE: (3, 5), post(4): (4, 5)}

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from worker.publish.http.answers import fresh_answer
 from worker.publish.http.errors import ApiError
 from worker.publish.http.parameters import read_post_id
-from worker.publish.leaderboard_json import PER_HOUR_DIGITS, iso_time
+from worker.publish.leaderboard_json import PER_HOUR_DIGITS, RATE_DIGITS, iso_time
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -54,6 +54,10 @@ def post_document(view: PostView) -> dict[str, object]:
         "measured_at": _time(view.measured_at),
         "due_at": _time(view.due_at),
         "counts": dict(view.counts),
+        "rates": {
+            metric: None if value is None else round(value, RATE_DIGITS)
+            for metric, value in view.rates.items()
+        },
         "per_hour": {
             metric: None if value is None else round(value, PER_HOUR_DIGITS)
             for metric, value in view.per_hour.items()

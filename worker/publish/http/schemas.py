@@ -68,7 +68,7 @@ _ENTRY: Final = _object(
         "post_id": _POST_ID,
         "value": {
             "type": "number",
-            "description": "a count, as an integer; or a `_per_hour` value, rounded to three digits",
+            "description": "a count, as an integer; a `_per_hour` value, to three digits; or a rate, to six",
         },
         "measured_at": {**_TIME, "description": "when the API said so"},
         "change": {
@@ -131,6 +131,11 @@ _POST: Final = _object(
             "type": "object",
             "description": "by metric; null where the API gave no count, which is not 0",
             "additionalProperties": {"type": ["integer", "null"]},
+        },
+        "rates": {
+            "type": "object",
+            "description": "engagements an impression; null where impressions are too few, or not known",
+            "additionalProperties": {"type": ["number", "null"]},
         },
         "per_hour": {
             "type": "object",

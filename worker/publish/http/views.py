@@ -13,8 +13,8 @@ from worker.model import Campaign, MetricName, PostId, Timestamp, post_url
 class PostView:
     """What the worker knows of one Post.
 
-    A count is ``None`` when the API did not give it. ``per_hour`` is keyed by the metric that grows
-    (``retweets``). ``due_at`` is when the Post is due to be asked for again.
+    A count is ``None`` when the API did not give it; so is a rate. ``per_hour`` is keyed by the metric that
+    grows (``retweets``). ``due_at`` is when the Post is due to be asked for again.
     """
 
     post_id: PostId
@@ -25,6 +25,7 @@ class PostView:
     measured_at: Timestamp | None
     counts: Mapping[MetricName, int | None]
     per_hour: Mapping[MetricName, float | None] = field(default_factory=dict)
+    rates: Mapping[MetricName, float | None] = field(default_factory=dict)
     author: str | None = None
     text: str | None = None
     due_at: Timestamp | None = None

@@ -68,7 +68,7 @@ def test_a_limit_cuts_the_entries_and_nothing_else() -> None:
         ("retweets", 9_007_199_254_740_993, "9007199254740993"),
         ("retweets_per_hour", 12.34567, "12.346"),
         ("retweets_per_hour", 12, "12.0"),
-        ("engagement_rate", 0.0123456, "0.0123456"),
+        ("engagement_rate", 0.01234567, "0.012346"),
     ],
 )
 def test_counts_are_integers_and_growth_has_three_digits(metric: str, value: float, shown: str) -> None:

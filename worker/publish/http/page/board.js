@@ -128,8 +128,8 @@ class Row {
   }
 
   showValue(value, metric) {
-    this.value.textContent = shortValue(value);
-    this.value.title = `${exactValue(value)} ${metricWords(metric)}`;
+    this.value.textContent = shortValue(value, metric);
+    this.value.title = `${exactValue(value, metric)} ${metricWords(metric)}`;
     this.unit.textContent = ` ${metricWords(metric)}`;
     if (isPerHour(metric)) {
       const per = document.createElement("span");

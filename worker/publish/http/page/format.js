@@ -3,11 +3,15 @@
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 });
 const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumSignificantDigits: 3 });
+const exactPercent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 4 });
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 const PER_HOUR = "_per_hour";
+const LAST_28H = "_28h";
+const RATE = "engagement_rate";
 const COMPACT_FROM = 1_000_000;
 
 const SPECIAL = { quote_tweets: "Quote Tweets" };
@@ -17,11 +21,14 @@ export const keyOf = ({ campaign, metric }) => JSON.stringify([campaign, metric]
 
 export const isPerHour = (metric) => metric.endsWith(PER_HOUR);
 
+export const isRate = (metric) => metric.startsWith(RATE);
+
 /** "Retweets per hour" */
 export function metricName(metric) {
-  const base = metric.replace(PER_HOUR, "");
+  const base = metric.replace(PER_HOUR, "").replace(LAST_28H, "");
   const words = base.replaceAll("_", " ");
   const name = SPECIAL[base] ?? words.charAt(0).toUpperCase() + words.slice(1);
+  if (metric.endsWith(LAST_28H)) return `${name} in the last 28 hours`;
   return isPerHour(metric) ? `${name} per hour` : name;
 }
 
@@ -35,7 +42,7 @@ export const campaignName = (campaign) => (campaign === "all" ? "All Posts" : ca
 
 /** "Most retweets in Spring launch" */
 export function boardTitle({ campaign, metric }) {
-  const most = metric.endsWith("_rate") ? "Highest" : "Most";
+  const most = isRate(metric) ? "Highest" : "Most";
   const where = campaign === "all" ? "of all Posts" : `in ${campaign}`;
   return `${most} ${metricWords(metric)} ${where}`;
 }
@@ -43,13 +50,14 @@ export function boardTitle({ campaign, metric }) {
 export const count = (number) => whole.format(number);
 
 /** Short enough to compare at a glance; `exactValue` has the rest. */
-export function shortValue(value) {
+export function shortValue(value, metric) {
+  if (isRate(metric)) return percent.format(value);
   if (value >= COMPACT_FROM) return compact.format(value);
   if (Number.isInteger(value) || value >= 100) return whole.format(value);
   return value >= 1 ? tenths.format(value) : exact.format(value);
 }
 
-export const exactValue = (value) => exact.format(value);
+export const exactValue = (value, metric) => (isRate(metric) ? exactPercent : exact).format(value);
 
 export const clockTime = (at) => clock.format(at);
 
