@@ -102,7 +102,7 @@ class Worker:
         Raises:
             TopicsError: our topics cannot be used.
             BrokersError: no broker can be reached, or they refuse us.
-            OSError: the HTTP server cannot listen.
+            ListenError: the HTTP server cannot listen.
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._asker.close)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.unit.publish.http.serving import NOON, PATIENCE, Served, Worker, entry, key, leaderboard, serving
-from worker.publish.http import HttpServer
+from worker.publish.http import HttpServer, ListenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -232,7 +232,7 @@ def test_signals_stay_with_the_process() -> None:
 def test_a_port_in_use_is_an_error_for_the_caller() -> None:
     async def scenario(port: int) -> None:
         server = HttpServer(Worker().app(), host="127.0.0.1", port=port)
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(ListenError, match=rf"^publish\.http\.port: 127\.0\.0\.1:{port} is in use: "):
             await server.start()
         await server.stop()
 

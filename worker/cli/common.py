@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BAD_SETTINGS: Final = 2
+LAST_PORT: Final = 65_535
 _USUAL_PLACE: Final = Path("config/worker.toml")
 
 ConfigOption: TypeAlias = Annotated[

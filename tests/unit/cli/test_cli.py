@@ -29,6 +29,7 @@ COMMANDS = [
     ["run"],
     ["demo"],
     ["sandbox"],
+    ["broker"],
     ["produce"],
     ["config"],
     *(["config", part] for part in ("check", "show", "schema", "template")),
@@ -161,6 +162,14 @@ def test_a_demo_with_wrong_settings_is_refused(monkeypatch: pytest.MonkeyPatch) 
     result = called("demo", "--for", "1s")
     assert result.exit_code == 2
     assert "boards.top" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "broker", "sandbox"])
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused(command: str, port: str) -> None:
+    result = called(command, f"--port={port}")
+    assert result.exit_code == 2
+    assert "port" in result.stderr
 
 
 def test_a_sandbox_with_wrong_options_is_refused() -> None:
