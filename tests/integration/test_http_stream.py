@@ -104,6 +104,16 @@ def test_a_filter_that_is_none_is_told(query: str) -> None:
         assert answer.json()["error"]["parameter"] == query.partition("=")[0]
 
 
+def test_a_metric_that_is_not_kept_has_no_stream_and_a_campaign_may_come_yet() -> None:
+    with serving(Worker()) as served:
+        refused = httpx.get(f"{served.url}/api/stream?metric=fame")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "no_such_metric")
+        assert "favorites" in refused.json()["error"]["message"]
+        with following(served, campaign="later", metric="retweets") as events:
+            served.publish(leaderboard("later"))
+            assert events.next()[1]["campaign"] == "later"
+
+
 def test_a_quiet_stream_has_heartbeats() -> None:
     with serving(Worker(heartbeat=0.01)) as served, following(served) as events:
         assert [events.block() for _ in range(3)] == [["retry: 2000"], [": heartbeat"], [": heartbeat"]]
