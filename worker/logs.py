@@ -8,7 +8,7 @@ import time
 from typing import Final, Literal, Self
 
 import structlog
-from kafka.errors import AuthorizationError, SaslAuthenticationFailedError
+from kafka.errors import AuthorizationError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 _QUIET_FOR: Final = 600.0
 _LEAST_LEVELS: Final = {
@@ -73,22 +73,30 @@ class _KafkaSaysItOnce(logging.Filter):
 class LastKafkaError(logging.Handler):
     """While in its block, the last error that kafka-python told its log of: it raises less than it knows.
 
-    A refused login is kept before all that comes after it.
+    A refused login is kept before all that comes after it, and any cause before a mere timeout. Meanwhile its
+    own lines go nowhere else: whoever waits in the block tells what came of it.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.error: BaseException | None = None
+        self._propagated = True
 
     def emit(self, record: logging.LogRecord) -> None:
         """See ``logging.Handler.emit``."""
         for error in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(error, BaseException) and not isinstance(self.error, _REFUSALS):
+            if not isinstance(error, BaseException) or isinstance(self.error, _REFUSALS):
+                continue
+            if self.error is None or not isinstance(error, KafkaTimeoutError):
                 self.error = error
 
     def __enter__(self) -> Self:
-        logging.getLogger("kafka").addHandler(self)
+        kafka = logging.getLogger("kafka")
+        kafka.addHandler(self)
+        self._propagated, kafka.propagate = kafka.propagate, False
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("kafka").removeHandler(self)
+        kafka = logging.getLogger("kafka")
+        kafka.removeHandler(self)
+        kafka.propagate = self._propagated

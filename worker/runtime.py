@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import platform
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -47,6 +48,10 @@ _FLUSH_TIMEOUT: Final = 1.0
 _AFTER_REQUESTS: Final = 3.0
 """Of ``run.stop_timeout``: what is left for publishing and letting go when requests in flight took long."""
 _LAST_MOMENT: Final = 1.0
+_AFTER_CLIENTS: Final = 0.5
+"""Seconds that clients, which have the same bound, are given to say themselves what failed."""
+_TELL_WAIT_AFTER: Final = 2.0
+"""Seconds without a broker after which the log says what a start waits for."""
 
 
 class BrokersError(Exception):
@@ -170,9 +175,14 @@ class Worker:
     async def _connect(self, stack: contextlib.AsyncExitStack) -> tuple[Any, InputReader, SightingsReader]:
         """Clients of brokers that answer, and our topics, within ``kafka.request_timeout``."""
         within = self.settings.kafka.request_timeout
+        servers = ", ".join(self.settings.kafka.bootstrap_servers)
         with LastKafkaError() as last:
+            telling = self._loop.call_later(
+                _TELL_WAIT_AFTER,
+                partial(_log.warning, "waiting_for_brokers", brokers=servers, at_most_s=within),
+            )
             try:
-                async with asyncio.timeout(within):
+                async with asyncio.timeout(within + _AFTER_CLIENTS):
                     await in_thread(self._ensure_topics)
                     producer = await self._client_of(self._kafka.producer, stack, _close_producer)
                     group, start = self.settings.kafka.group, self.settings.kafka.start
@@ -186,11 +196,12 @@ class Worker:
                     )
                     await in_thread(self._meet_topics, producer)
             except (KafkaError, TimeoutError) as error:
-                servers = ", ".join(self.settings.kafka.bootstrap_servers)
                 why = last.error or (error if isinstance(error, KafkaError) else "no answer")
                 raise BrokersError(
                     f"kafka.bootstrap_servers {servers} cannot be used (tried for {within:g} s): {why}"
                 ) from error
+            finally:
+                telling.cancel()
         input_reader = parts.make_input_reader(
             self.settings,
             reading,

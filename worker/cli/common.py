@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BAD_SETTINGS: Final = 2
 LAST_PORT: Final = 65_535
+TELL_WAIT_AFTER: Final = 2.0
 _USUAL_PLACE: Final = Path("config/worker.toml")
 
 ConfigOption: TypeAlias = Annotated[

@@ -34,18 +34,24 @@ def disagreements(settings: Settings) -> Iterator[Fault]:
         yield Fault("intake.id_path", shown(settings.intake.id_path), right)
 
 
+def topic_fault(topic: str, group: str) -> str | None:
+    """Why no input topic of this group can have this name; ``None`` when it can."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic):
+        return "a topic's name has 1 to 249 letters, digits, dots, _ and - only"
+    if topic in {".", ".."}:
+        return "no topic can have this name"
+    if topic.startswith(f"{group}."):
+        return f"begins with the group's name and would be read as input; topics {group}.… are ours"
+    return None
+
+
 def _kafka(kafka: Kafka) -> Iterator[Fault]:
     if bool(kafka.topic) == (kafka.topic_pattern is not None):
         right = "give the input topics here, or a regular expression in kafka.topic_pattern, and not both"
         yield Fault("kafka.topic", shown(kafka.topic), right)
     for topic in kafka.topic:
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic):
-            yield Fault("kafka.topic", shown(topic), "a topic's name has letters, digits, dots, _ and - only")
-        elif topic.startswith(f"{kafka.group}."):
-            right = (
-                f"begins with the group's name and would be read as input; topics {kafka.group}.… are ours"
-            )
-            yield Fault("kafka.topic", shown(topic), right)
+        if (wrong := topic_fault(topic, kafka.group)) is not None:
+            yield Fault("kafka.topic", shown(topic), wrong)
     if kafka.topic_pattern is not None:
         try:
             re.compile(kafka.topic_pattern)
@@ -55,7 +61,7 @@ def _kafka(kafka: Kafka) -> Iterator[Fault]:
             )
     for server in kafka.bootstrap_servers:
         parts = _SERVER.fullmatch(server)
-        if not parts or int(parts[2]) > _LAST_PORT:
+        if not parts or not 1 <= int(parts[2]) <= _LAST_PORT:
             yield Fault("kafka.bootstrap_servers", shown(server), "a broker is written host:port")
     if kafka.heartbeat_interval * HEARTBEATS_A_SESSION > kafka.session_timeout:
         right = f"at most a third of kafka.session_timeout, which is {kafka.session_timeout:g} s"

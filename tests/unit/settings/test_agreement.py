@@ -37,10 +37,13 @@ def test_topics_are_named_or_matched_and_not_both() -> None:
 
 def test_our_own_topics_are_no_input() -> None:
     assert names(KAFKA__TOPIC="top-tweets.sightings") == ["kafka.topic"]
-    assert names(KAFKA__TOPIC="a b") == ["kafka.topic"]
+    for topic in ("a b", ".", "..", "a" * 250):
+        assert names(KAFKA__TOPIC=topic) == ["kafka.topic"]
 
 
-@pytest.mark.parametrize("server", ["nowhere", "host:", ":9092", "host:99999", "http://host:9092", "a b:1"])
+@pytest.mark.parametrize(
+    "server", ["nowhere", "host:", ":9092", "host:0", "host:99999", "http://host:9092", "a b:1"]
+)
 def test_a_broker_is_a_host_and_a_port(server: str) -> None:
     assert names(KAFKA__BOOTSTRAP_SERVERS=server) == ["kafka.bootstrap_servers"]
 
