@@ -13,6 +13,7 @@ import structlog
 from kafka.errors import KafkaError
 
 from worker import __version__, parts
+from worker.api_watch import ApiWatch
 from worker.catalogue import Endpoint
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
@@ -86,7 +87,10 @@ class Worker:
         self._dispatcher = self._make_dispatcher()
         self._owner = self._make_owner()
         watching = parts.make_watch_connections(settings.kafka)
-        self._watch = BrokerWatch(watching.admin, failed=self.fail, telemetry=telemetry)
+        self._watch = BrokerWatch(
+            watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
+        )
+        self._api_watch = ApiWatch(settings.engagement.url, telemetry)
         self._http = HttpPublisher(max_streams=settings.publish.http.max_streams, telemetry=telemetry)
         views = Views(
             self.tracker,
@@ -95,6 +99,7 @@ class Worker:
             circuit=self._circuit,
             progress=self._progress,
             watch=self._watch,
+            api=self._api_watch,
         )
         self.server = parts.make_server(settings, views, self._http, telemetry)
         telemetry.build.info({"version": __version__, "python": platform.python_version()})
@@ -306,6 +311,7 @@ class Worker:
             if number % _RETIRE_EVERY == 0:
                 self.tracker.retire(self.clock.now())
             self.tracker.count()
+            self._api_watch.look()
             await asyncio.sleep(_COUNT_EVERY)
 
     # The parts that are made of others
