@@ -23,7 +23,9 @@ def set_up_logs(form: Literal["auto", "json", "console"], level: str) -> None:
     """Send every event to standard error. Libraries are heard only when they say something is wrong."""
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     # Plain tracebacks: the pretty ones show local variables, and secrets are among those.
-    on_terminal = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    on_terminal = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
     renderer = structlog.processors.JSONRenderer() if as_json else on_terminal
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,

@@ -207,7 +207,11 @@ def test_without_brokers_at_the_start_it_says_so_and_ends(tmp_path: Path) -> Non
         log = worker.log.read_text()
     (waiting,) = events_in(log, "waiting_for_brokers")
     assert (waiting["brokers"], waiting["at_most_s"]) == (bootstrap, 3)
-    assert [json.loads(line)["event"] for line in log.splitlines()] == ["waiting_for_brokers", "cannot_run"]
+    assert [json.loads(line)["event"] for line in log.splitlines()] == [
+        "settings",
+        "waiting_for_brokers",
+        "cannot_run",
+    ]
     assert f"kafka.bootstrap_servers {bootstrap} cannot be used" in error
     assert "ECONNREFUSED" in error
 

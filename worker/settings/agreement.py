@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from worker.model import PUBLIC_METRICS, MetricName, base_metric
 from worker.settings.faults import MASK, Fault, shown
+from worker.settings.types import write_duration
 from worker.settings.walk import secrets
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def _kafka(kafka: Kafka) -> Iterator[Fault]:
         if not parts or not 1 <= int(parts[2]) <= _LAST_PORT:
             yield Fault("kafka.bootstrap_servers", shown(server), "a broker is written host:port")
     if kafka.heartbeat_interval * HEARTBEATS_A_SESSION > kafka.session_timeout:
-        right = f"at most a third of kafka.session_timeout, which is {kafka.session_timeout:g} s"
-        yield Fault("kafka.heartbeat_interval", f"{kafka.heartbeat_interval:g} s", right)
+        right = f"at most a third of kafka.session_timeout, which is {write_duration(kafka.session_timeout)}"
+        yield Fault("kafka.heartbeat_interval", write_duration(kafka.heartbeat_interval), right)
 
 
 def _security(security: KafkaSecurity) -> Iterator[Fault]:
@@ -120,13 +121,18 @@ def _engagement(engagement: Engagement) -> Iterator[Fault]:
     yield from _url("engagement.token_url", engagement.token_url)
     if "?" in engagement.url or "#" in engagement.url:
         yield Fault("engagement.url", shown(engagement.url), "the API's base URL, without query or fragment")
-    pair = (engagement.consumer_key, engagement.consumer_secret)
-    if engagement.bearer_token is None and None in pair:
+    pair = {"consumer_key": engagement.consumer_key, "consumer_secret": engagement.consumer_secret}
+    missing = [name for name, half in pair.items() if half is None]
+    if engagement.bearer_token is None and len(missing) == len(pair):
         right = "give a bearer token, or both consumer_key and consumer_secret, by environment or file"
         yield Fault("engagement.bearer_token", "not set", right)
+    elif engagement.bearer_token is None and missing:
+        (other,) = pair.keys() - set(missing)
+        right = f"engagement.{other} is set, and is of use with it only; give both, by environment or file"
+        yield Fault(f"engagement.{missing[0]}", "not set", right)
     if engagement.retry_wait > engagement.retry_wait_max:
-        right = f"at most engagement.retry_wait_max, which is {engagement.retry_wait_max:g} s"
-        yield Fault("engagement.retry_wait", f"{engagement.retry_wait:g} s", right)
+        right = f"at most engagement.retry_wait_max, which is {write_duration(engagement.retry_wait_max)}"
+        yield Fault("engagement.retry_wait", write_duration(engagement.retry_wait), right)
 
 
 def _boards(boards: Boards) -> Iterator[Fault]:

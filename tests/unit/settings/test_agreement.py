@@ -55,8 +55,10 @@ def test_a_session_has_at_least_three_heartbeats() -> None:
 def test_an_api_needs_a_token_or_both_halves_of_a_key() -> None:
     key = {"ENGAGEMENT__CONSUMER_KEY": "k", "ENGAGEMENT__CONSUMER_SECRET": "s", "KAFKA__TOPIC": "a"}
     assert loaded_alone(**key).engagement.bearer_token is None
-    del key["ENGAGEMENT__CONSUMER_SECRET"]
-    assert [fault.name for fault in faults_of_alone(**key)] == ["engagement.bearer_token"]
+    for half in ("CONSUMER_KEY", "CONSUMER_SECRET"):
+        rest = {name: text for name, text in key.items() if name != f"ENGAGEMENT__{half}"}
+        assert [fault.name for fault in faults_of_alone(**rest)] == [f"engagement.{half.lower()}"]
+    assert [fault.name for fault in faults_of_alone(KAFKA__TOPIC="a")] == ["engagement.bearer_token"]
 
 
 @pytest.mark.parametrize(
