@@ -65,9 +65,10 @@ def test_files_of_every_kind_and_standard_input_arrive_with_their_campaign(
 
 
 def test_a_line_that_is_no_id_is_told_and_fails_the_command(broker: Broker) -> None:
-    done = produce(broker, broker.create_topic(), "-", given=b"%d\nnot an id\n" % POST)
+    done = produce(broker, broker.create_topic(), "-", given=b"%d\nnot an id%s\n" % (POST, b"!" * 200))
     assert done.returncode == 1
-    assert b"line 2" in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert b"line 2" in line
     assert b"1 Post ID and 0 delete notices sent" in done.stdout
     assert b"1 not readable" in done.stdout
 

@@ -94,7 +94,7 @@ def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str],
         nonlocal complaints
         complaints += 1
         if complaints <= _COMPLAINTS:
-            console.print(text, markup=False)
+            console.print(text, markup=False, soft_wrap=True)
         elif complaints == _COMPLAINTS + 1:
             console.print("(further lines that cannot be read are only counted)")
 
@@ -108,7 +108,7 @@ def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str],
     except KeyboardInterrupt:
         with contextlib.suppress(ProduceError):  # then what is on the way counts as not sent
             producing.finish(within=_AFTER_INTERRUPT)
-        console.print(f"interrupted: {producing.account()}", markup=False)
+        console.print(f"interrupted: {producing.account()}", markup=False, soft_wrap=True)
         raise typer.Exit(_INTERRUPTED) from None
     finally:
         producer.close(timeout=_AFTER_INTERRUPT)
@@ -125,7 +125,9 @@ def _producer(kafka: Kafka, console: Console) -> Any:  # noqa: ANN401 -- kafka-p
 
     servers = ", ".join(kafka.bootstrap_servers)
     waiting = f"waiting for the brokers at {servers}, for up to {kafka.request_timeout:g} s"
-    telling = threading.Timer(TELL_WAIT_AFTER, console.print, (waiting,), {"markup": False})
+    telling = threading.Timer(
+        TELL_WAIT_AFTER, console.print, (waiting,), {"markup": False, "soft_wrap": True}
+    )
     telling.daemon = True
     telling.start()
     with LastKafkaError() as last:
