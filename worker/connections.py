@@ -40,6 +40,7 @@ class KafkaConnections:
             "bootstrap_servers": list(kafka.bootstrap_servers),
             "client_id": _CLIENT_ID,
             "request_timeout_ms": round(kafka.request_timeout * 1000),
+            "bootstrap_timeout_ms": round(kafka.request_timeout * 1000),
             # After an outage, a client should not wait half a minute to look again, as it would by itself.
             "reconnect_backoff_max_ms": _RECONNECT_MS,
             **security_options(kafka.security),

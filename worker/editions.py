@@ -42,12 +42,15 @@ class PlaceHistory:
         self._samples: dict[Key, deque[tuple[Timestamp, tuple[PostId, ...]]]] = {}
 
     def ranks_before(self, key: Key, now: Timestamp) -> dict[PostId, int]:
-        """The ranks a window ago; in the first window of a leaderboard, those it began with."""
+        """The ranks a window ago; none in the first window of a leaderboard, for nobody knows them."""
         samples = self._samples.get(key)
         if not samples:
             return {}
-        while len(samples) > 1 and samples[1][0] <= now - self._window:
+        then = now - self._window
+        while len(samples) > 1 and samples[1][0] <= then:
             samples.popleft()
+        if samples[0][0] > then:
+            return {}
         return {post_id: rank for rank, post_id in enumerate(samples[0][1], start=1)}
 
     def note(self, key: Key, places: Iterable[PostId], now: Timestamp) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import Final, Literal, Self
 
 import structlog
-from kafka.errors import AuthorizationError, SaslAuthenticationFailedError
+from kafka.errors import AuthorizationError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 _QUIET_FOR: Final = 600.0
 _LEAST_LEVELS: Final = {
@@ -23,7 +23,9 @@ def set_up_logs(form: Literal["auto", "json", "console"], level: str) -> None:
     """Send every event to standard error. Libraries are heard only when they say something is wrong."""
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     # Plain tracebacks: the pretty ones show local variables, and secrets are among those.
-    on_terminal = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    on_terminal = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
     renderer = structlog.processors.JSONRenderer() if as_json else on_terminal
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
@@ -73,22 +75,30 @@ class _KafkaSaysItOnce(logging.Filter):
 class LastKafkaError(logging.Handler):
     """While in its block, the last error that kafka-python told its log of: it raises less than it knows.
 
-    A refused login is kept before all that comes after it.
+    A refused login is kept before all that comes after it, and any cause before a mere timeout. Meanwhile its
+    own lines go nowhere else: whoever waits in the block tells what came of it.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.error: BaseException | None = None
+        self._propagated = True
 
     def emit(self, record: logging.LogRecord) -> None:
         """See ``logging.Handler.emit``."""
         for error in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(error, BaseException) and not isinstance(self.error, _REFUSALS):
+            if not isinstance(error, BaseException) or isinstance(self.error, _REFUSALS):
+                continue
+            if self.error is None or not isinstance(error, KafkaTimeoutError):
                 self.error = error
 
     def __enter__(self) -> Self:
-        logging.getLogger("kafka").addHandler(self)
+        kafka = logging.getLogger("kafka")
+        kafka.addHandler(self)
+        self._propagated, kafka.propagate = kafka.propagate, False
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("kafka").removeHandler(self)
+        kafka = logging.getLogger("kafka")
+        kafka.removeHandler(self)
+        kafka.propagate = self._propagated

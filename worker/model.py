@@ -160,7 +160,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One place on a leaderboard. ``change``: places gained (+) since an hour ago, ``None`` when new."""
+    """One place on a leaderboard. ``change``: places gained (+), ``None`` where no earlier one is known."""
 
     rank: int
     post_id: PostId

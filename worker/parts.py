@@ -84,6 +84,8 @@ def make_server(
         ready=views.ready,
         registry=telemetry.registry,
         version=__version__,
+        metrics=[MetricName(metric) for metric in settings.boards.metrics],
+        change_window=Seconds(settings.publish.change_window),
     )
     http = settings.publish.http
     return HttpServer(app, host=http.host, port=http.port)

@@ -9,6 +9,7 @@ import structlog
 from kafka.errors import KafkaError
 
 from worker.intake.topics import TopicsError
+from worker.publish.http.server import ListenError
 from worker.runtime import BrokersError, Worker
 from worker.signals import stop_on_signals
 
@@ -49,7 +50,7 @@ async def _work(settings: Settings, telemetry: Telemetry, stop: asyncio.Event, s
             if (error := await worker.until(stop)) is not None:
                 _log.error("failed", error=repr(error), exc_info=error)
                 return FAILED
-    except (BrokersError, TopicsError, KafkaError, OSError) as error:
+    except (BrokersError, ListenError, TopicsError, KafkaError, OSError) as error:
         _log.error("cannot_run", error=str(error) or repr(error))
         return FAILED
     return STOPPED

@@ -52,6 +52,15 @@ class Producing:
         self.outcomes: Counter[str] = Counter()
         self.failed = 0
 
+    def account(self) -> str:
+        """What became of all lines, in a sentence."""
+        sighted, deleted = self.outcomes["sighting"], self.outcomes["tombstone"]
+        return (
+            f"{_number(sighted, 'Post ID')} and {_number(deleted, 'delete notice')} sent to {self._topic}; "
+            f"{self.outcomes['skipped']:,} skipped, {self.outcomes['unreadable']:,} not readable, "
+            f"{self.failed:,} not sent"
+        )
+
     def send_file(self, stream: BinaryIO, name: str) -> Iterator[None]:
         """Send a file; yields after each line, so that a caller can show progress.
 
@@ -74,20 +83,20 @@ class Producing:
                 self._complain(f"{record.place}: {reading.detail}")
             yield
 
-    def finish(self) -> None:
+    def finish(self, within: float = _FLUSH_TIMEOUT) -> None:
         """Wait until the brokers have everything.
 
         Raises:
             ProduceError: they do not answer.
         """
         try:
-            self._producer.flush(timeout=_FLUSH_TIMEOUT)
+            self._producer.flush(timeout=within)
         except KafkaError as error:
-            raise ProduceError(
-                f"the brokers did not take everything in {_FLUSH_TIMEOUT:g} s: {error}"
-            ) from error
-        self.failed += sum(1 for sent in self._on_the_way if not sent.is_done or sent.exception is not None)
-        self._on_the_way.clear()
+            raise ProduceError(f"the brokers did not take everything in {within:g} s: {error}") from error
+        finally:
+            lost = (sent for sent in self._on_the_way if not sent.is_done or sent.exception is not None)
+            self.failed += sum(1 for _ in lost)
+            self._on_the_way.clear()
 
     def _send(self, key: bytes, value: bytes | None, headers: Headers) -> None:
         try:
@@ -101,6 +110,10 @@ class Producing:
         """Campaigns go as headers, which leave the value as plain as it can be."""
         names = dict.fromkeys([*self._campaigns, *sighting.campaigns])
         return [("campaign", name.encode()) for name in names]
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _value(sighting: Sighting) -> bytes:

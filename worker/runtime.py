@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import itertools
 import platform
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from kafka.errors import KafkaError
 
 from worker import __version__, api, parts
+from worker.api_watch import ApiWatch
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
@@ -45,6 +47,10 @@ _FLUSH_TIMEOUT: Final = 1.0
 _AFTER_REQUESTS: Final = 3.0
 """Of ``run.stop_timeout``: what is left for publishing and letting go when requests in flight took long."""
 _LAST_MOMENT: Final = 1.0
+_AFTER_CLIENTS: Final = 0.5
+"""Seconds that clients, which have the same bound, are given to say themselves what failed."""
+_TELL_WAIT_AFTER: Final = 2.0
+"""Seconds without a broker after which the log says what a start waits for."""
 
 
 class BrokersError(Exception):
@@ -81,7 +87,10 @@ class Worker:
         self._dispatcher = self._make_dispatcher()
         self._owner = self._make_owner()
         watching = parts.make_watch_connections(settings.kafka)
-        self._watch = BrokerWatch(watching.admin, failed=self.fail, telemetry=telemetry)
+        self._watch = BrokerWatch(
+            watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
+        )
+        self._api_watch = ApiWatch(settings.engagement.url, telemetry)
         self._http = HttpPublisher(max_streams=settings.publish.http.max_streams, telemetry=telemetry)
         views = Views(
             self.tracker,
@@ -90,6 +99,7 @@ class Worker:
             circuit=self._circuit,
             progress=self._progress,
             watch=self._watch,
+            api=self._api_watch,
         )
         self.server = parts.make_server(settings, views, self._http, telemetry)
         telemetry.build.info({"version": __version__, "python": platform.python_version()})
@@ -102,7 +112,7 @@ class Worker:
         Raises:
             TopicsError: our topics cannot be used.
             BrokersError: no broker can be reached, or they refuse us.
-            OSError: the HTTP server cannot listen.
+            ListenError: the HTTP server cannot listen.
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._asker.close)
@@ -170,9 +180,14 @@ class Worker:
     async def _connect(self, stack: contextlib.AsyncExitStack) -> tuple[Any, InputReader, SightingsReader]:
         """Clients of brokers that answer, and our topics, within ``kafka.request_timeout``."""
         within = self.settings.kafka.request_timeout
+        servers = ", ".join(self.settings.kafka.bootstrap_servers)
         with LastKafkaError() as last:
+            telling = self._loop.call_later(
+                _TELL_WAIT_AFTER,
+                partial(_log.warning, "waiting_for_brokers", brokers=servers, at_most_s=within),
+            )
             try:
-                async with asyncio.timeout(within):
+                async with asyncio.timeout(within + _AFTER_CLIENTS):
                     await in_thread(self._ensure_topics)
                     producer = await self._client_of(self._kafka.producer, stack, _close_producer)
                     group, start = self.settings.kafka.group, self.settings.kafka.start
@@ -186,11 +201,12 @@ class Worker:
                     )
                     await in_thread(self._meet_topics, producer)
             except (KafkaError, TimeoutError) as error:
-                servers = ", ".join(self.settings.kafka.bootstrap_servers)
                 why = last.error or (error if isinstance(error, KafkaError) else "no answer")
                 raise BrokersError(
                     f"kafka.bootstrap_servers {servers} cannot be used (tried for {within:g} s): {why}"
                 ) from error
+            finally:
+                telling.cancel()
         input_reader = parts.make_input_reader(
             self.settings,
             reading,
@@ -295,6 +311,7 @@ class Worker:
             if number % _RETIRE_EVERY == 0:
                 self.tracker.retire(self.clock.now())
             self.tracker.count()
+            self._api_watch.look()
             await asyncio.sleep(_COUNT_EVERY)
 
     # The parts that are made of others

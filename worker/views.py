@@ -10,6 +10,7 @@ from worker.publish.http.views import Health, PostView
 from worker.watchlist import State
 
 if TYPE_CHECKING:
+    from worker.api_watch import ApiWatch
     from worker.engagement import Circuit
     from worker.intake import BrokerWatch
     from worker.model import PostId, Timestamp
@@ -33,6 +34,7 @@ class Views:
         circuit: Circuit,
         progress: Progress,
         watch: BrokerWatch,
+        api: ApiWatch,
     ) -> None:
         self._tracker = tracker
         self._planner = planner
@@ -40,6 +42,7 @@ class Views:
         self._circuit = circuit
         self._progress = progress
         self._watch = watch
+        self._api = api
 
     def post(self, post_id: PostId) -> PostView | None:
         """What is known of a Post; ``None`` when it is not tracked."""
@@ -81,7 +84,7 @@ class Views:
         checks = {
             "sightings": self._ownership.describe(),
             "kafka": self._watch.down or "answers",
-            "api": self._circuit.reason or "asked",
+            "api": self._circuit.reason or self._api.describe(),
         }
         return Health(self._ownership.restored, checks)
 

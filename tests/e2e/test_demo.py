@@ -55,12 +55,12 @@ def _address(said: Path, process: subprocess.Popen[bytes]) -> str:
     return found[1]
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     """The processes that a process started and that are there."""
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _is_there(pid: int) -> bool:
+def is_there(pid: int) -> bool:
     """Whether a process runs: one that has ended and was not waited for does not."""
     try:
         return " Z " not in Path(f"/proc/{pid}/stat").read_text()
@@ -76,6 +76,7 @@ def test_it_ends_by_itself_and_all_was_right(tmp_path: Path) -> None:
         assert process.wait(PATIENCE) == 0, said.read_text()
     words = said.read_text()
     assert "Verdict: all right." in words
+    assert re.search(r"Kafka broker: 127\.0\.0\.1:\d+ ", words)
     assert re.search(r"Posts produced\W+[1-9]", words)
     assert re.search(r"faults\W+0", words)
     assert "Traceback" not in words
@@ -89,13 +90,13 @@ def test_a_signal_ends_it_within_five_seconds_and_leaves_no_process(
     with _demo(tmp_path) as (process, said):
         url = _address(said, process)
         await_that(lambda: httpx.get(f"{url}/readyz", trust_env=False).is_success, "the worker is ready")
-        children = _children(process.pid)
-        assert children, "the broker is a process of its own"
+        begun = children(process.pid)
+        assert begun, "the broker is a process of its own"
         started = time.monotonic()
         process.send_signal(name)
         assert process.wait(PATIENCE) == 0, said.read_text()
         assert time.monotonic() - started < 5
-        assert not any(_is_there(pid) for pid in children)
+        assert not any(is_there(pid) for pid in begun)
     assert "Traceback" not in said.read_text()
 
 
@@ -103,10 +104,10 @@ def test_a_signal_ends_it_within_five_seconds_and_leaves_no_process(
 def test_when_it_is_killed_its_broker_goes_with_it(tmp_path: Path) -> None:
     with _demo(tmp_path) as (process, said):
         _address(said, process)
-        children = _children(process.pid)
+        begun = children(process.pid)
         process.kill()
         process.wait(PATIENCE)
-        await_that(lambda: not any(_is_there(pid) for pid in children), "the broker is gone")
+        await_that(lambda: not any(is_there(pid) for pid in begun), "the broker is gone")
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
@@ -117,6 +118,6 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
             assert second.wait(PATIENCE) == 1
             (line,) = second_said.read_text().splitlines()
             assert line.startswith("demo: ")
-            assert "Address already in use" in line
+            assert f"publish.http.port: 127.0.0.1:{port} is in use: " in line
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0

@@ -114,6 +114,31 @@ def test_a_board_shows_all_that_is_known(browser: Browser, served: Served) -> No
         expect(link).to_have_attribute("target", "_blank")
 
 
+def test_the_legend_tells_the_window_that_is_set(browser: Browser) -> None:
+    with serving(Worker(change_window=15)) as served, opened(browser) as page:
+        page.goto(served.url)
+        expect(page.locator("footer p")).to_have_text("▲ ▼ places since 15 s ago")
+
+
+def test_while_no_earlier_places_are_known_nobody_is_said_to_be_new(browser: Browser, served: Served) -> None:
+    served.publish(leaderboard("Launch", entries=[entry(1, 2, change=None), entry(2, 1, change=None)]))
+    with opened(browser) as page:
+        page.goto(served.url)
+        rows = page.locator(".row")
+        expect(rows.locator(".move > [aria-hidden]")).to_have_text(["–", "–"])  # noqa: RUF001 -- as the page has it
+        expect(rows.locator(".move .hush")).to_have_text(["earlier place not known yet"] * 2)
+
+
+def test_a_metric_that_will_never_come_is_no_outage(browser: Browser, served: Served) -> None:
+    served.publish(race(1))
+    context = browser.new_context()  # a refused stream is an error on the console, and rightly
+    page = context.new_page()
+    page.goto(f"{served.url}/?campaign=Launch&metric=fame")
+    expect(page.locator("#empty")).to_contain_text("There is no leaderboard of fame")
+    expect(page.get_by_role("status")).to_have_text("Refreshed every few seconds")
+    context.close()
+
+
 def test_ages_grow_by_themselves(browser: Browser, served: Served) -> None:
     served.publish(race(1))
     with opened(browser) as page:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.unit.publish.http.serving import NOON, PATIENCE, Served, Worker, entry, key, leaderboard, serving
-from worker.publish.http import HttpServer
+from worker.publish.http import HttpServer, ListenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +102,16 @@ def test_a_filter_that_is_none_is_told(query: str) -> None:
         answer = httpx.get(f"{served.url}/api/stream?{query}")
         assert answer.status_code == 400
         assert answer.json()["error"]["parameter"] == query.partition("=")[0]
+
+
+def test_a_metric_that_is_not_kept_has_no_stream_and_a_campaign_may_come_yet() -> None:
+    with serving(Worker()) as served:
+        refused = httpx.get(f"{served.url}/api/stream?metric=fame")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "no_such_metric")
+        assert "favorites" in refused.json()["error"]["message"]
+        with following(served, campaign="later", metric="retweets") as events:
+            served.publish(leaderboard("later"))
+            assert events.next()[1]["campaign"] == "later"
 
 
 def test_a_quiet_stream_has_heartbeats() -> None:
@@ -232,7 +242,7 @@ def test_signals_stay_with_the_process() -> None:
 def test_a_port_in_use_is_an_error_for_the_caller() -> None:
     async def scenario(port: int) -> None:
         server = HttpServer(Worker().app(), host="127.0.0.1", port=port)
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(ListenError, match=rf"^publish\.http\.port: 127\.0\.0\.1:{port} is in use: "):
             await server.start()
         await server.stop()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -22,10 +23,15 @@ POST = 2124092155387235535
 def produce(
     broker: Broker, topic: str, *arguments: str, given: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("TOPTWEETS_")}
-    environment |= {"TOPTWEETS_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap, "TOPTWEETS_KAFKA__TOPIC": topic}
     command = [sys.executable, "-m", "worker", "produce", *arguments]
-    return subprocess.run(command, env=environment, input=given, capture_output=True, check=False, timeout=60)
+    return subprocess.run(
+        command, env=environment(broker, topic), input=given, capture_output=True, check=False, timeout=60
+    )
+
+
+def environment(broker: Broker, topic: str) -> dict[str, str]:
+    ours = {"TOPTWEETS_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap, "TOPTWEETS_KAFKA__TOPIC": topic}
+    return {name: text for name, text in os.environ.items() if not name.startswith("TOPTWEETS_")} | ours
 
 
 def records(broker: Broker, topic: str, count: int) -> list[tuple[bytes, bytes, list[tuple[str, bytes]]]]:
@@ -59,10 +65,34 @@ def test_files_of_every_kind_and_standard_input_arrive_with_their_campaign(
 
 
 def test_a_line_that_is_no_id_is_told_and_fails_the_command(broker: Broker) -> None:
-    done = produce(broker, broker.create_topic(), "-", given=b"%d\nnot an id\n" % POST)
+    done = produce(broker, broker.create_topic(), "-", given=b"%d\nnot an id%s\n" % (POST, b"!" * 200))
     assert done.returncode == 1
-    assert b"line 2" in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert b"line 2" in line
+    assert b"1 Post ID and 0 delete notices sent" in done.stdout
     assert b"1 not readable" in done.stdout
+
+
+def test_an_interrupt_tells_how_many_were_sent(broker: Broker) -> None:
+    topic = broker.create_topic()
+    command = [sys.executable, "-m", "worker", "produce", "-"]
+    with subprocess.Popen(
+        command,
+        env=environment(broker, topic),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin
+        process.stdin.write(b"%d\n%d\n" % (POST, POST + 1))
+        process.stdin.flush()
+        assert len(records(broker, topic, 2)) == 2
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.startswith(b"interrupted: 2 Post IDs and 0 delete notices sent to ")
+    assert b"Traceback" not in said
 
 
 @pytest.mark.parametrize("name", ["nowhere.txt", "no-folder/nothing.csv"])

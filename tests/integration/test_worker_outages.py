@@ -70,6 +70,8 @@ def test_what_is_seen_while_the_api_is_gone_is_measured_when_it_is_back(
         _write(tansu, topic, range(FIRST + 10, FIRST + 30))
         await_that(lambda: worker.metric("toptweets_tracked_posts", state="new") == 20, "20 Posts wait")
         await_that(lambda: worker.metric("toptweets_requests_total", status="connection"), "requests fail")
+        await_that(lambda: f"http://{api} cannot be reached" in worker.get("/readyz").text, "it is told")
+        assert worker.get("/readyz").is_success
         assert worker.get("/healthz").is_success
         assert worker.json("/api/leaderboards/all/favorites")["entries"]
         with running_sandbox(tmp_path, port=port):
@@ -164,7 +166,9 @@ def test_when_the_brokers_come_back_the_worker_goes_on_by_itself(tmp_path: Path)
             await_that(lambda: _asked(worker) == 100, "100 Posts are measured")
             (node,) = cluster.nodes
             node.stop()
-            worker.await_event("kafka_down")
+            assert worker.await_event("kafka_down")["error"] == f"no answer from {broker.bootstrap}"
+            assert f'"kafka":"no answer from {broker.bootstrap}"' in worker.get("/readyz").text
+            assert '"api":"answers"' in worker.get("/readyz").text
             assert worker.metric("toptweets_kafka_up") == 0
             before = worker.metric("toptweets_requests_total")
             await_that(

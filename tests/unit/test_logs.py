@@ -44,6 +44,14 @@ def test_a_traceback_shows_no_local_variables(
     assert CANARY + "!" not in shown
 
 
+def test_a_console_that_is_no_terminal_has_no_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("console", "info")
+    structlog.get_logger().info("started", page="http://127.0.0.1:1")
+    shown = capsys.readouterr().err
+    assert "page=http://127.0.0.1:1" in shown
+    assert "\x1b" not in shown
+
+
 def test_machines_get_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("json", "info")
     structlog.get_logger().info("started", page="http://127.0.0.1:1")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from worker import __version__
-from worker.cli import config, demo, produce, run, sandbox
+from worker.cli import broker, config, demo, produce, run, sandbox
 
 app = typer.Typer(
     name="top-tweets",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("demo")(demo.demo)
 app.command("sandbox")(sandbox.sandbox)
+app.command("broker")(broker.broker)
 app.command("produce")(produce.produce)
 app.add_typer(config.app, name="config")
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BAD_SETTINGS: Final = 2
+LAST_PORT: Final = 65_535
+TELL_WAIT_AFTER: Final = 2.0
 _USUAL_PLACE: Final = Path("config/worker.toml")
 
 ConfigOption: TypeAlias = Annotated[
@@ -28,12 +30,15 @@ ConfigOption: TypeAlias = Annotated[
 ]
 
 
+def settings_file(named: Path | None) -> Path | None:
+    """The settings file that counts: the one named, else the one in its usual place, if it is there."""
+    return _USUAL_PLACE if named is None and _USUAL_PLACE.is_file() else named
+
+
 def load_or_exit(path: Path | None, loader: Callable[[Path | None], Settings] = load) -> Settings:
     """The settings; with faults, all of them on standard error and exit code 2."""
-    if path is None and _USUAL_PLACE.is_file():
-        path = _USUAL_PLACE
     try:
-        return loader(path)
+        return loader(settings_file(path))
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_SETTINGS) from None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.common import BAD_SETTINGS, load_or_exit
+from worker.cli.common import BAD_SETTINGS, LAST_PORT, load_or_exit
 from worker.settings.types import parse_duration
 
 
@@ -16,7 +16,9 @@ def demo(
         str | None,
         typer.Option("--for", help="End by itself after so long (30s, 2m) and say whether all was right."),
     ] = None,
-    port: Annotated[int, typer.Option(help="Port of the live page; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Port of the live page; 0 takes a free one.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Which world of counts.")] = 1,
     posts_per_second: Annotated[
         float, typer.Option(min=0.1, max=500.0, help="Posts published each second.")

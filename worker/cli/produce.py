@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from worker.cli.common import BAD_SETTINGS, ConfigOption, load_or_exit
+from worker.cli.common import BAD_SETTINGS, TELL_WAIT_AFTER, ConfigOption, load_or_exit
 from worker.settings import Settings, load
+from worker.settings.agreement import topic_fault
+from worker.settings.faults import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from worker.produce import Producing
+    from worker.settings.sections import Kafka
 
 _STANDARD_INPUT: Final = "-"
 _COMPLAINTS: Final = 20
 _REFRESH_EVERY: Final = 500
+_AFTER_INTERRUPT: Final = 5.0
+_INTERRUPTED: Final = 130
 
 
 def produce(
@@ -40,34 +46,44 @@ def produce(
 
     # The API is not asked for anything here, so no token is needed.
     settings = load_or_exit(config, lambda path: load(path, {"engagement": {"bearer_token": "unused"}}))
-    target = topic or next(iter(settings.kafka.topic), None)
+    target = next(iter(settings.kafka.topic), None) if topic is None else topic
     if target is None:
         typer.echo("kafka.topic names no topic (there is a pattern): say which with --topic", err=True)
         raise typer.Exit(BAD_SETTINGS)
     if campaign and "header" not in settings.intake.campaigns_from:
         typer.echo("--campaign goes into a header: intake.campaigns_from must name header", err=True)
         raise typer.Exit(BAD_SETTINGS)
-    missing = [name for name in files if name != _STANDARD_INPUT and not Path(name).is_file()]
-    if missing:
-        typer.echo(f"no such file: {', '.join(missing)}", err=True)
+    faults = list(_faults(files, campaign or [], target, settings.kafka.group))
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
         raise typer.Exit(BAD_SETTINGS)
     try:
         done = _produce(settings, files, campaign or [], target)
     except (ProduceError, OSError) as error:
         typer.echo(f"produce: {error}", err=True)
         raise typer.Exit(1) from None
-    counted = done.outcomes
-    typer.echo(
-        f"{counted['sighting']:,} Post IDs and {counted['tombstone']:,} delete notices sent to {target}; "
-        f"{counted['skipped']:,} skipped, {counted['unreadable']:,} not readable, {done.failed:,} not sent"
-    )
-    raise typer.Exit(1 if counted["unreadable"] or done.failed else 0)
+    typer.echo(done.account())
+    raise typer.Exit(1 if done.outcomes["unreadable"] or done.failed else 0)
+
+
+def _faults(files: Sequence[str], campaigns: Sequence[str], topic: str, group: str) -> Iterator[str]:
+    """What is wrong with what was asked, before anything is sent."""
+    if (right := topic_fault(topic, group)) is not None:
+        yield f"--topic {shown(topic)}: {right}"
+    for name in campaigns:
+        if not name.strip():
+            yield f"--campaign {shown(name)}: is empty; give a name, or leave it out"
+    for name in files:
+        if name == _STANDARD_INPUT or Path(name).is_file():
+            continue
+        if Path(name).is_dir():
+            yield f"{name} is a directory: name the files in it"
+        else:
+            yield f"no such file: {name}"
 
 
 def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str], topic: str) -> Producing:
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    from worker.connections import KafkaConnections  # noqa: PLC0415
     from worker.produce import ProduceError, Producing  # noqa: PLC0415
     from worker.reading import reading_rules  # noqa: PLC0415
 
@@ -78,26 +94,52 @@ def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str],
         nonlocal complaints
         complaints += 1
         if complaints <= _COMPLAINTS:
-            console.print(text, markup=False)
+            console.print(text, markup=False, soft_wrap=True)
         elif complaints == _COMPLAINTS + 1:
             console.print("(further lines that cannot be read are only counted)")
 
+    producer = _producer(settings.kafka, console)
+    producing = Producing(producer, topic, campaigns, reading_rules(settings.intake), complain)
     try:
-        producer = KafkaConnections(settings.kafka).producer()
-    except KafkaError as error:
-        servers = ", ".join(settings.kafka.bootstrap_servers)
-        raise ProduceError(
-            f"no broker answers at {servers} ({error}): check kafka.bootstrap_servers"
-        ) from error
-    try:
-        producing = Producing(producer, topic, campaigns, reading_rules(settings.intake), complain)
         with _progress(console) as progress:
             for name in files:
                 _send_file(producing, name, progress)
         producing.finish()
+    except KeyboardInterrupt:
+        with contextlib.suppress(ProduceError):  # then what is on the way counts as not sent
+            producing.finish(within=_AFTER_INTERRUPT)
+        console.print(f"interrupted: {producing.account()}", markup=False, soft_wrap=True)
+        raise typer.Exit(_INTERRUPTED) from None
     finally:
-        producer.close(timeout=5)
+        producer.close(timeout=_AFTER_INTERRUPT)
     return producing
+
+
+def _producer(kafka: Kafka, console: Console) -> Any:  # noqa: ANN401 -- kafka-python is untyped
+    """A producer, told about when the brokers keep it waiting."""
+    from kafka.errors import KafkaError  # noqa: PLC0415
+
+    from worker.connections import KafkaConnections  # noqa: PLC0415
+    from worker.logs import LastKafkaError  # noqa: PLC0415
+    from worker.produce import ProduceError  # noqa: PLC0415
+
+    servers = ", ".join(kafka.bootstrap_servers)
+    waiting = f"waiting for the brokers at {servers}, for up to {kafka.request_timeout:g} s"
+    telling = threading.Timer(
+        TELL_WAIT_AFTER, console.print, (waiting,), {"markup": False, "soft_wrap": True}
+    )
+    telling.daemon = True
+    telling.start()
+    with LastKafkaError() as last:
+        try:
+            return KafkaConnections(kafka).producer()
+        except KafkaError as error:
+            why = last.error or error
+            raise ProduceError(
+                f"no broker answers at {servers} ({why}): check kafka.bootstrap_servers"
+            ) from error
+        finally:
+            telling.cancel()
 
 
 def _send_file(producing: Producing, name: str, progress: Progress) -> None:

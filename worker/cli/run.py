@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 import typer
 
-from worker.cli.common import ConfigOption, load_or_exit
+from worker.cli.common import ConfigOption, load_or_exit, settings_file
 
 
 def run(config: ConfigOption = None) -> None:
@@ -17,4 +18,5 @@ def run(config: ConfigOption = None) -> None:
 
     settings = load_or_exit(config)
     set_up_logs(settings.run.log_format, settings.run.log_level)
+    structlog.get_logger(__name__).info("settings", file=str(settings_file(config) or "none"))
     raise typer.Exit(asyncio.run(run_worker(settings, Telemetry())))

@@ -20,6 +20,7 @@ from worker.demo.verdict import judge
 from worker.embedded import EmbeddedBrokerError, embedded_broker
 from worker.intake.topics import TopicsError
 from worker.model import Timestamp
+from worker.publish.http.server import ListenError
 from worker.runtime import BrokersError, Worker
 from worker.settings import Settings, load
 from worker.signals import stop_on_signals
@@ -115,6 +116,7 @@ async def _run(
     try:
         async with Worker(settings, Telemetry()).running() as worker:
             say(f"Live leaderboards: {worker.server.url}/")
+            say(f"Kafka broker: {settings.kafka.bootstrap_servers[0]} (Posts go to topic {topic})")
             say("Posts are published, measured and ranked." + ("" if options.seconds else " Ctrl-C ends it."))
             posts = DemoPosts(options.seed, options.posts_per_second, Timestamp(time.time()))
             publishing = asyncio.create_task(_publish(posts, producer, topic, options.seconds))
@@ -123,7 +125,7 @@ async def _run(
                 await asyncio.gather(publishing, return_exceptions=True)
                 return 0
             verdict = await judge(worker.tracker, sandbox.world, posts.post_ids)
-    except (BrokersError, TopicsError, KafkaError, OSError) as error:
+    except (BrokersError, ListenError, TopicsError, KafkaError, OSError) as error:
         raise DemoError(str(error)) from error
     finally:
         with contextlib.suppress(KafkaError):

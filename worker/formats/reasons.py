@@ -46,7 +46,7 @@ class Reason(StrEnum):
     LINE_TOO_LONG = "line_too_long", "A line of a file is longer than the limit."
     BAD_CSV = (
         "bad_csv",
-        "A row of a CSV file that does not have the ID's column, or breaks the rules of quoting.",
+        "A row of a CSV file without the ID's column or of a file that shows none, or with broken quoting.",
     )
     BAD_GZIP = "bad_gzip", "The gzip data is damaged or cut off: what follows is lost."
 

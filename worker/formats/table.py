@@ -38,9 +38,9 @@ def is_header(cell: str) -> bool:
 def read_table(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, PostId | Unreadable]]:
     """The ID of each row with the number of the line it begins in, or what is wrong with the row.
 
-     A header names the column. Without one it is the first column that holds an ID of today's size in the
-    first row that has any (else the first with any ID); where every cell of that row is such an ID, all
-    columns are read.
+    A header names the column. Without one it is the first column that holds an ID of today's size in the
+    first row that has any, and rows before that one are unreadable: a smaller number may count anything.
+    Where every cell of that row is such an ID, all columns are read.
     """
     columns: list[int] | None = None
     for number, row in _rows(lines, delimiter):
@@ -56,7 +56,9 @@ def read_table(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, Pos
             yield from _read_row(number, row, columns)
 
 
-_NO_COLUMN: Final = f"neither a Post ID, nor a header with one of {', '.join(ID_COLUMNS)}."
+_NO_COLUMN: Final = (
+    f"no Post ID of today's size, and no header to name the IDs' column, such as {', '.join(ID_COLUMNS)}."
+)
 
 
 def _read_row(number: int, row: list[str], columns: list[int]) -> Iterator[tuple[int, PostId | Unreadable]]:
@@ -76,16 +78,15 @@ def _find_columns(row: list[str]) -> tuple[list[int] | None, bool]:
     for name in ID_COLUMNS:
         if name in names:
             return [names.index(name)], True
-    ids = {column: post_id for column, cell in enumerate(row) if (post_id := _id_or_none(cell)) is not None}
-    snowflakes = [column for column, post_id in ids.items() if post_id >= _FIRST_SNOWFLAKE]
+    snowflakes = [column for column, cell in enumerate(row) if _is_snowflake(cell)]
     if len(snowflakes) == sum(1 for cell in row if cell.strip()):
         return snowflakes or None, False
-    return (snowflakes or list(ids))[:1] or None, False
+    return snowflakes[:1] or None, False
 
 
-def _id_or_none(cell: str) -> PostId | None:
+def _is_snowflake(cell: str) -> bool:
     post_id = read_id(cell, "")
-    return None if isinstance(post_id, Unreadable) else post_id
+    return not isinstance(post_id, Unreadable) and post_id >= _FIRST_SNOWFLAKE
 
 
 def _rows(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, list[str] | Unreadable]]:

@@ -6,10 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError, NodeNotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from worker.model import Seconds
     from worker.telemetry import Telemetry
@@ -21,6 +21,14 @@ _EVERY: Final = 5.0
 _AGAIN: Final = 1.0
 _FAILURES: Final = 2
 """In a row before the brokers count as down: of several brokers, the one that was asked may just restart."""
+
+
+_ONLY_THAT: Final = (NodeNotReadyError, KafkaTimeoutError)
+"""Errors that say that nobody answers, in words of kafka-python's inside."""
+
+
+def _cause(error: KafkaError) -> str:
+    return "" if isinstance(error, _ONLY_THAT) else f": {error}"
 
 
 class Admin(Protocol):
@@ -36,11 +44,13 @@ class BrokerWatch:
     def __init__(
         self,
         connect: Callable[[], Admin],
+        servers: Sequence[str],
         *,
         failed: Callable[[BaseException], None],
         telemetry: Telemetry,
     ) -> None:
         self._connect = connect
+        self._servers = ", ".join(servers)
         self._failed = failed
         self._gauge = telemetry.kafka_up.labels(_CLIENT)
         self._gauge.set(1)
@@ -77,7 +87,7 @@ class BrokerWatch:
         except KafkaError as error:
             self._failures += 1
             if self._failures >= _FAILURES and self._down is None:
-                self._down = repr(error)
+                self._down = f"no answer from {self._servers}{_cause(error)}"
                 self._gauge.set(0)
                 _log.warning("kafka_down", error=self._down)
             return False

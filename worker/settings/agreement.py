@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from worker.board_metrics import board_metric
 from worker.model import MetricName
 from worker.settings.faults import MASK, Fault, shown
+from worker.settings.types import write_duration
 from worker.settings.walk import secrets
 
 if TYPE_CHECKING:
@@ -38,18 +39,24 @@ def disagreements(settings: Settings) -> Iterator[Fault]:
         yield Fault("intake.id_path", shown(settings.intake.id_path), right)
 
 
+def topic_fault(topic: str, group: str) -> str | None:
+    """Why no input topic of this group can have this name; ``None`` when it can."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic):
+        return "a topic's name has 1 to 249 letters, digits, dots, _ and - only"
+    if topic in {".", ".."}:
+        return "no topic can have this name"
+    if topic.startswith(f"{group}."):
+        return f"begins with the group's name and would be read as input; topics {group}.… are ours"
+    return None
+
+
 def _kafka(kafka: Kafka) -> Iterator[Fault]:
     if bool(kafka.topic) == (kafka.topic_pattern is not None):
         right = "give the input topics here, or a regular expression in kafka.topic_pattern, and not both"
         yield Fault("kafka.topic", shown(kafka.topic), right)
     for topic in kafka.topic:
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic):
-            yield Fault("kafka.topic", shown(topic), "a topic's name has letters, digits, dots, _ and - only")
-        elif topic.startswith(f"{kafka.group}."):
-            right = (
-                f"begins with the group's name and would be read as input; topics {kafka.group}.… are ours"
-            )
-            yield Fault("kafka.topic", shown(topic), right)
+        if (wrong := topic_fault(topic, kafka.group)) is not None:
+            yield Fault("kafka.topic", shown(topic), wrong)
     if kafka.topic_pattern is not None:
         try:
             re.compile(kafka.topic_pattern)
@@ -59,11 +66,11 @@ def _kafka(kafka: Kafka) -> Iterator[Fault]:
             )
     for server in kafka.bootstrap_servers:
         parts = _SERVER.fullmatch(server)
-        if not parts or int(parts[2]) > _LAST_PORT:
+        if not parts or not 1 <= int(parts[2]) <= _LAST_PORT:
             yield Fault("kafka.bootstrap_servers", shown(server), "a broker is written host:port")
     if kafka.heartbeat_interval * HEARTBEATS_A_SESSION > kafka.session_timeout:
-        right = f"at most a third of kafka.session_timeout, which is {kafka.session_timeout:g} s"
-        yield Fault("kafka.heartbeat_interval", f"{kafka.heartbeat_interval:g} s", right)
+        right = f"at most a third of kafka.session_timeout, which is {write_duration(kafka.session_timeout)}"
+        yield Fault("kafka.heartbeat_interval", write_duration(kafka.heartbeat_interval), right)
 
 
 def _security(security: KafkaSecurity) -> Iterator[Fault]:
@@ -118,16 +125,21 @@ def _engagement(engagement: Engagement) -> Iterator[Fault]:
     yield from _url("engagement.token_url", engagement.token_url)
     if "?" in engagement.url or "#" in engagement.url:
         yield Fault("engagement.url", shown(engagement.url), "the API's base URL, without query or fragment")
-    pair = (engagement.consumer_key, engagement.consumer_secret)
-    if engagement.bearer_token is None and None in pair:
+    pair = {"consumer_key": engagement.consumer_key, "consumer_secret": engagement.consumer_secret}
+    missing = [name for name, half in pair.items() if half is None]
+    if engagement.bearer_token is None and len(missing) == len(pair):
         right = "give a bearer token, or both consumer_key and consumer_secret, by environment or file"
         yield Fault("engagement.bearer_token", "not set", right)
-    if engagement.accounts_file is not None and None in pair:
+    elif engagement.bearer_token is None and missing:
+        (other,) = pair.keys() - set(missing)
+        right = f"engagement.{other} is set, and is of use with it only; give both, by environment or file"
+        yield Fault(f"engagement.{missing[0]}", "not set", right)
+    if engagement.accounts_file is not None and missing:
         right = "accounts' requests are signed with the app's consumer_key and consumer_secret: give both"
         yield Fault("engagement.accounts_file", shown(str(engagement.accounts_file)), right)
     if engagement.retry_wait > engagement.retry_wait_max:
-        right = f"at most engagement.retry_wait_max, which is {engagement.retry_wait_max:g} s"
-        yield Fault("engagement.retry_wait", f"{engagement.retry_wait:g} s", right)
+        right = f"at most engagement.retry_wait_max, which is {write_duration(engagement.retry_wait_max)}"
+        yield Fault("engagement.retry_wait", write_duration(engagement.retry_wait), right)
 
 
 def _boards(boards: Boards, *, accounts: bool) -> Iterator[Fault]:

@@ -22,9 +22,10 @@ _WIDTH = 108
 _HEAD = f"""\
 # Every setting of Top Tweets with its default: a line that is commented out shows the default.
 # Each can be overridden by the environment: {ENV_PREFIX}KAFKA__TOPIC=posts, {ENV_PREFIX}BOARDS__TOP=20.
-# Durations are a number and a unit: 250ms, 2s, 15m, 1h30m, 48h, 7d.
+# Durations are a number and a unit: "250ms", "2s", "15m", "1h30m", "48h", "7d"; a bare number is seconds.
 # Secrets are given by the environment ({ENV_PREFIX}ENGAGEMENT__BEARER_TOKEN), or by a file named in the
 # environment (…_FILE) or here (…_file); written into this file, they are refused.
+# It is read from where --config or TOPTWEETS_CONFIG say, else from config/worker.toml where a command runs.
 # Check it: top-tweets config check --config config/worker.toml
 """
 

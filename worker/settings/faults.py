@@ -37,7 +37,9 @@ class SettingsError(Exception):
 
 
 def shown(value: object) -> str:
-    """A value as a fault tells it: as in Python, and never long."""
+    """A value as a fault tells it: nearly as it was written, and never long."""
+    if isinstance(value, bool):
+        return str(value).lower()
     try:
         text = repr(value)
     except ValueError:

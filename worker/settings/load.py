@@ -14,6 +14,7 @@ from worker.settings.accounts import read_accounts
 from worker.settings.agreement import disagreements
 from worker.settings.faults import MASK, Fault, SettingsError, shown
 from worker.settings.sections import ENV_ACCOUNTS, ENV_CONFIG, ENV_NESTING, ENV_PREFIX, Settings
+from worker.settings.types import is_duration
 from worker.settings.walk import fields, is_secret
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
     """The settings of a TOML file (``None``: defaults), with ``given`` and the environment laid over them.
 
     Raises:
-        SettingsError: with every fault found.
+        SettingsError: with every fault found. Of a file that cannot be read with that alone: what it would
+            have set is not known.
     """
     faults: list[Fault] = []
-    values = _read_toml(path, faults) if path else {}
+    values = _read_toml(path) if path else {}
     _refuse_values(values, faults)
     _refuse_secrets(values, faults)
     _lay_over(values, dict(given or {}))
@@ -45,12 +47,22 @@ def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
     return settings
 
 
-def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        faults.append(Fault(str(path), "", f"cannot be read as TOML: {error}"))
-        return {}
+    except FileNotFoundError:
+        why = "no such file"
+    except IsADirectoryError:
+        why = "is a directory; name the file in it"
+    except OSError as error:
+        why = f"cannot be read: {error.strerror or error}"
+    except UnicodeDecodeError as error:
+        why = f"is not TOML: not UTF-8 at byte {error.start}"
+    except RecursionError:
+        why = "is not TOML: nested too deeply"
+    except ValueError as error:
+        why = f"is not TOML: {error}"
+    raise SettingsError([Fault(str(path), "", why)])
 
 
 def _refuse_values(values: dict[str, Any], faults: list[Fault]) -> None:
@@ -95,7 +107,16 @@ def _read_environment(faults: list[Fault]) -> dict[str, Any]:
             faults.append(Fault(variable, "", f"is a section; it is set by its parts, such as {parts}"))
         else:
             faults.append(Fault(variable, "", "no setting has this name" + _nearest(variable)))
+    faults.extend(_given_twice())
     return values
+
+
+def _given_twice() -> Iterator[Fault]:
+    for name, field in fields(Settings):
+        variable = _variable(name)
+        file_variable = variable + _FILE_SUFFIX.upper()
+        if is_secret(field) and variable in os.environ and file_variable in os.environ:
+            yield Fault(variable, MASK, f"{file_variable} is given as well, and only one of them can hold")
 
 
 def _nested(name: Sequence[str], value: object) -> dict[str, Any]:
@@ -151,7 +172,8 @@ def _validate(values: dict[str, Any], faults: list[Fault]) -> Settings | None:
                 faults.append(fault)
                 _take_out(values, detail["loc"])
         else:
-            faults.extend(fault for fault in disagreements(settings) if fault.name not in wrong)
+            found = (fault for fault in disagreements(settings) if fault.name not in wrong)
+            faults.extend(_as_written(fault, values) for fault in found)
             return settings
     return None
 
@@ -172,6 +194,16 @@ def _fault(detail: ErrorDetails) -> Fault:
     value = MASK if is_secret(known[name]) else shown(detail["input"])
     message = detail["msg"].removeprefix("Value error, ")
     return Fault(".".join(name), value, f"{message} ({known[name].description})")
+
+
+def _as_written(fault: Fault, values: dict[str, Any]) -> Fault:
+    """The fault with a duration as it was given, where it was: the settings have it in seconds."""
+    name = tuple(fault.name.split("."))
+    field = dict(fields(Settings)).get(name)
+    written = (_section(values, name[:-1]) or {}).get(name[-1])
+    if field is None or not is_duration(field) or written is None:
+        return fault
+    return Fault(fault.name, shown(written), fault.right)
 
 
 def _take_out(values: dict[str, Any], loc: Sequence[int | str]) -> None:

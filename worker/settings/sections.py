@@ -138,7 +138,10 @@ class Watchlist(Section):
     """The Posts being tracked."""
 
     tracking_window: Duration = Field(
-        172_800.0, ge=60, description="how long a Post is tracked, from its creation"
+        172_800.0,
+        ge=60,
+        description="how long a Post is tracked, from its creation; "
+        "an older one is measured once, and stays while it is on a board",
     )
     max_posts: Count = Field(1_000_000, description="Posts tracked at most")
     max_campaigns: Count = Field(200, description="campaigns at most; further ones fold into all")

@@ -61,6 +61,8 @@ def _words(value: object) -> object:
     """A list of words from ``"a, b"``, so that the environment needs no JSON."""
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
+    if not isinstance(value, list | tuple):
+        raise ValueError("write a name, or a list of names")  # noqa: TRY004 -- pydantic takes ValueError
     return value
 
 

@@ -29,6 +29,7 @@ COMMANDS = [
     ["run"],
     ["demo"],
     ["sandbox"],
+    ["broker"],
     ["produce"],
     ["config"],
     *(["config", part] for part in ("check", "show", "schema", "template")),
@@ -163,8 +164,33 @@ def test_a_demo_with_wrong_settings_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert "boards.top" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["demo", "broker", "sandbox"])
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused(command: str, port: str) -> None:
+    result = called(command, f"--port={port}")
+    assert result.exit_code == 2
+    assert "port" in result.stderr
+
+
 def test_a_sandbox_with_wrong_options_is_refused() -> None:
     result = called("sandbox", "--requests-per-minute", "-1")
     assert result.exit_code == 2
     assert "requests_per_minute" in result.stderr
     assert called("sandbox", "--port", "99999").exit_code == 2
+
+
+@pytest.mark.parametrize("file", ["other.toml", None])
+def test_a_start_logs_which_settings_file_was_read(
+    file: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if file is not None:
+        (tmp_path / file).write_text("[boards]\ntop = 2\n")
+        monkeypatch.setenv("TOPTWEETS_CONFIG", file)
+    monkeypatch.setenv("TOPTWEETS_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("TOPTWEETS_KAFKA__REQUEST_TIMEOUT", "1s")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    command = [sys.executable, "-m", "worker", "run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    first = json.loads(done.stderr.splitlines()[0])
+    assert (first["event"], first["file"]) == ("settings", file or "none")

@@ -63,6 +63,10 @@ def test_where_all_is_right_there_is_no_fault_and_all_is_counted() -> None:
     assert found.boards == len(PUBLIC_METRICS)
 
 
+def test_a_verdict_on_nothing_is_not_all_right() -> None:
+    assert "nothing was checked" in _judge(_tracker([]), []).faults[0]
+
+
 def test_a_post_that_was_not_measured_is_a_fault() -> None:
     tracker = _tracker(HERE)
     _measure(tracker, HERE[1:])

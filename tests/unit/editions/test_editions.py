@@ -196,6 +196,17 @@ class TestMovement:
         news.publish(HOUR)
         assert news.changes() == {THREE: 2, ONE: -1, TWO: -1}
 
+    def test_while_a_board_is_younger_than_an_hour_no_change_is_known(self) -> None:
+        news = newsroom(ONE, TWO)
+        news.measure({ONE: 9, TWO: 8})
+        news.publish()
+        news.measure({TWO: 10}, HOUR - 1)
+        news.publish(HOUR - 1)
+        assert news.changes() == {TWO: None, ONE: None}
+        news.measure({TWO: 11}, HOUR)
+        news.publish(HOUR)
+        assert news.changes() == {TWO: 1, ONE: -1}
+
     def test_who_was_not_on_the_board_an_hour_ago_is_new(self) -> None:
         news = newsroom(ONE, TWO)
         news.measure({ONE: 9})
@@ -244,7 +255,7 @@ class TestPlaceHistory:
         history = PlaceHistory(Seconds(300))
         for minute, places in enumerate([(ONE, TWO), (TWO, ONE), (ONE, TWO), (TWO, ONE)]):
             history.note(KEY, places, later(60 * minute))
-        assert history.ranks_before(KEY, later(200)) == {ONE: 1, TWO: 2}
+        assert history.ranks_before(KEY, later(299)) == {}
         assert history.ranks_before(KEY, later(300)) == {ONE: 1, TWO: 2}
         assert history.ranks_before(KEY, later(359)) == {ONE: 1, TWO: 2}
         assert history.ranks_before(KEY, later(360)) == {TWO: 1, ONE: 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -10,10 +11,11 @@ import pytest
 
 from tests.unit.formats.messages import POST_ID, read
 from worker.formats.reasons import Reason
-from worker.formats.rules import CampaignSource
+from worker.formats.rules import CampaignSource, ReadingRules
 from worker.formats.table import ID_COLUMNS
 from worker.formats.wire import decode
 from worker.model import Sighting, Skip, Tombstone
+from worker.settings.sections import Intake
 
 PAGE = Path(__file__, "../../../../docs/formats.md").resolve().read_text(encoding="utf-8")
 
@@ -49,6 +51,11 @@ def test_every_header_of_an_id_column_is_listed() -> None:
         r"`(\w+)`", section("Files").split("named by its header:")[1].split("in this order")[0]
     )
     assert tuple(listed) == ID_COLUMNS
+
+
+def test_every_rule_it_names_is_a_setting_of_intake() -> None:
+    rules = {rule.name for rule in dataclasses.fields(ReadingRules)}
+    assert rules & set(re.findall(r"`(\w+)`", PAGE)) <= set(Intake.model_fields)
 
 
 @pytest.mark.parametrize("example", examples("Records"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
 
-from kafka.errors import KafkaError
+import pytest
+from kafka.errors import KafkaError, NodeNotReadyError, SaslAuthenticationFailedError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -15,8 +15,7 @@ from worker.intake import BrokerWatch, watch
 from worker.model import Seconds
 from worker.telemetry import Telemetry
 
-if TYPE_CHECKING:
-    import pytest
+SERVERS = ["one:9092", "two:9092"]
 
 
 class Brokers:
@@ -49,7 +48,7 @@ class Brokers:
 def _watch(brokers: Brokers, failures: list[BaseException] | None = None) -> tuple[BrokerWatch, Telemetry]:
     telemetry = Telemetry(CollectorRegistry())
     failed = [] if failures is None else failures
-    return BrokerWatch(brokers.connect, failed=failed.append, telemetry=telemetry), telemetry
+    return BrokerWatch(brokers.connect, SERVERS, failed=failed.append, telemetry=telemetry), telemetry
 
 
 def _up(telemetry: Telemetry) -> float | None:
@@ -73,7 +72,26 @@ def test_an_outage_and_its_end_are_told_once_each() -> None:
             ups.append((_up(telemetry), watching.down is not None))
     assert ups == [(1, False), (0, True), (0, True), (1, False), (1, False)]
     assert [log["event"] for log in logs] == ["kafka_down", "kafka_back"]
-    assert "the broker is not there" in logs[0]["error"]
+    assert logs[0]["error"].startswith("no answer from one:9092, two:9092")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NodeNotReadyError("No node_id provided"), "no answer from one:9092, two:9092"),
+        (SaslAuthenticationFailedError("who?"), "no answer from one:9092, two:9092: "),
+    ],
+)
+def test_an_outage_is_told_with_the_addresses_and_a_cause_that_says_more(
+    error: KafkaError, said: str
+) -> None:
+    watching, _ = _watch(Brokers(error, error))
+    watching.look()
+    watching.look()
+    assert watching.down is not None
+    assert watching.down.startswith(said)
+    assert ("who?" in watching.down) == ("who?" in str(error))
+    assert "node_id" not in watching.down
 
 
 def test_one_question_without_answer_is_no_outage() -> None:
@@ -94,7 +112,7 @@ def test_it_connects_again_when_it_could_not() -> None:
             raise tries.popleft()
         return brokers.connect()
 
-    watching = BrokerWatch(connect, failed=lambda _: None, telemetry=Telemetry(CollectorRegistry()))
+    watching = BrokerWatch(connect, SERVERS, failed=lambda _: None, telemetry=Telemetry(CollectorRegistry()))
     assert [watching.look() for _ in range(4)] == [False, False, True, True]
     assert brokers.connected == 1
 

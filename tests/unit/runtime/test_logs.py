@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
-from kafka.errors import KafkaConnectionError, SaslAuthenticationFailedError
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 from worker.logs import LastKafkaError, set_up_logs
 
@@ -63,14 +63,20 @@ def test_kafka_python_does_not_flood_the_log_in_an_outage(capsys: pytest.Capture
     ]
 
 
-def test_a_refused_login_is_remembered_over_the_trouble_that_follows_it() -> None:
+def test_a_refused_login_is_remembered_over_the_trouble_that_follows_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("json", "info")
     log = logging.getLogger("kafka.net.connection")
     with LastKafkaError() as last:
         log.error("%s: Connection lost: %s", "conn", KafkaConnectionError("disconnected"))
+        log.error("Bootstrap failed: %s", KafkaTimeoutError("Unable to bootstrap"))
         assert isinstance(last.error, KafkaConnectionError)
         log.error("%s: Connection lost: %s", "conn", SaslAuthenticationFailedError("Invalid password"))
         log.error("%s: Connection lost: %s", "conn", KafkaConnectionError("disconnected"))
         log.error("no arguments")
     assert isinstance(last.error, SaslAuthenticationFailedError)
+    assert capsys.readouterr().err == ""
     log.error("%s", ZeroDivisionError())
+    assert capsys.readouterr().err
     assert isinstance(last.error, SaslAuthenticationFailedError)

@@ -37,10 +37,13 @@ def test_topics_are_named_or_matched_and_not_both() -> None:
 
 def test_our_own_topics_are_no_input() -> None:
     assert names(KAFKA__TOPIC="top-tweets.sightings") == ["kafka.topic"]
-    assert names(KAFKA__TOPIC="a b") == ["kafka.topic"]
+    for topic in ("a b", ".", "..", "a" * 250):
+        assert names(KAFKA__TOPIC=topic) == ["kafka.topic"]
 
 
-@pytest.mark.parametrize("server", ["nowhere", "host:", ":9092", "host:99999", "http://host:9092", "a b:1"])
+@pytest.mark.parametrize(
+    "server", ["nowhere", "host:", ":9092", "host:0", "host:99999", "http://host:9092", "a b:1"]
+)
 def test_a_broker_is_a_host_and_a_port(server: str) -> None:
     assert names(KAFKA__BOOTSTRAP_SERVERS=server) == ["kafka.bootstrap_servers"]
 
@@ -52,8 +55,10 @@ def test_a_session_has_at_least_three_heartbeats() -> None:
 def test_an_api_needs_a_token_or_both_halves_of_a_key() -> None:
     key = {"ENGAGEMENT__CONSUMER_KEY": "k", "ENGAGEMENT__CONSUMER_SECRET": "s", "KAFKA__TOPIC": "a"}
     assert loaded_alone(**key).engagement.bearer_token is None
-    del key["ENGAGEMENT__CONSUMER_SECRET"]
-    assert [fault.name for fault in faults_of_alone(**key)] == ["engagement.bearer_token"]
+    for half in ("CONSUMER_KEY", "CONSUMER_SECRET"):
+        rest = {name: text for name, text in key.items() if name != f"ENGAGEMENT__{half}"}
+        assert [fault.name for fault in faults_of_alone(**rest)] == [f"engagement.{half.lower()}"]
+    assert [fault.name for fault in faults_of_alone(KAFKA__TOPIC="a")] == ["engagement.bearer_token"]
 
 
 @pytest.mark.parametrize(

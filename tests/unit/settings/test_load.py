@@ -198,23 +198,39 @@ def test_a_fault_in_one_variable_does_not_hide_the_others() -> None:
     "text",
     [b"[kafka", b"a = ", b"\xff\xfe", b"x = " + b"[" * 5000, b"x = " + b"9" * 5000, b"[a]\n[a]\n"],
 )
-def test_a_file_that_is_no_toml_is_a_fault(
+def test_a_file_that_is_no_toml_is_the_only_fault(
     tmp_path: Path, text: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_environment(monkeypatch, NEEDED)
+    set_environment(monkeypatch, {"TOPTWEETS_BOARDS__TOP": "0"})
     path = tmp_path / "worker.toml"
     path.write_bytes(text)
     with pytest.raises(SettingsError) as error:
         load(path)
-    assert error.value.faults[0].name == str(path)
-    assert "TOML" in error.value.faults[0].right
+    fault = the_fault(error.value.faults)
+    assert fault.name == str(path)
+    assert fault.right.startswith("is not TOML: ")
+    assert text != b"[a]\n[a]\n" or "(at line 2, " in fault.right
 
 
-def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_environment(monkeypatch, NEEDED)
-    for path in (tmp_path / "none.toml", tmp_path):
-        with pytest.raises(SettingsError, match="cannot be read"):
+def test_a_file_that_is_not_there_is_the_only_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_environment(monkeypatch, {})
+    for path, why in {tmp_path / "none.toml": "no such file", tmp_path: "is a directory"}.items():
+        with pytest.raises(SettingsError) as error:
             load(path)
+        assert the_fault(error.value.faults).right.startswith(why)
+
+
+@pytest.mark.parametrize("written", ['"20s"', '"20000ms"', "20", "20.0", "true", "-3"])
+def test_a_value_is_told_as_it_was_written(tmp_path: Path, written: str) -> None:
+    fault = the_fault(faults_of(f"[kafka]\nheartbeat_interval = {written}\n", tmp_path))
+    assert fault.name == "kafka.heartbeat_interval"
+    assert fault.value == written.replace('"', "'")
+
+
+@pytest.mark.parametrize("value", ["5", "true", "{ a = 1 }"])
+def test_what_is_no_list_of_names_is_told_what_would_be_one(tmp_path: Path, value: str) -> None:
+    fault = the_fault(faults_of(f"[kafka]\nbootstrap_servers = {value}\n", tmp_path))
+    assert fault.right.startswith("write a name, or a list of names (")
 
 
 @pytest.mark.parametrize("toml", ["kafka = 5", "kafka = ['a']", "kafka = 'text'"])
@@ -273,10 +289,20 @@ def test_a_secrets_file_may_be_named_in_the_settings_file(tmp_path: Path) -> Non
     assert settings.engagement.bearer_token.get_secret_value() == CANARY
 
 
-def test_where_secret_and_file_are_given_the_environments_secret_wins(tmp_path: Path) -> None:
+def test_a_secret_and_its_file_are_not_both_given_by_the_environment(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("from-file")
-    settings = loaded(ENGAGEMENT__BEARER_TOKEN=CANARY, ENGAGEMENT__BEARER_TOKEN_FILE=str(secret))
+    fault = the_fault(faults_of(ENGAGEMENT__BEARER_TOKEN=CANARY, ENGAGEMENT__BEARER_TOKEN_FILE=str(secret)))
+    assert fault.name == "TOPTWEETS_ENGAGEMENT__BEARER_TOKEN"
+    assert "TOPTWEETS_ENGAGEMENT__BEARER_TOKEN_FILE" in fault.right
+    assert CANARY not in str(fault)
+
+
+def test_a_secret_of_the_environment_goes_before_a_file_named_in_the_settings_file(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("from-file")
+    toml = f'[engagement]\nbearer_token_file = "{secret}"\n'
+    settings = loaded(toml, tmp_path, ENGAGEMENT__BEARER_TOKEN=CANARY)
     assert settings.engagement.bearer_token is not None
     assert settings.engagement.bearer_token.get_secret_value() == CANARY
 

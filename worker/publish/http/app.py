@@ -18,10 +18,12 @@ from worker.publish.http.posts_api import PostsApi
 from worker.publish.http.security import SecurityHeaders
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp
 
-    from worker.model import Seconds
+    from worker.model import MetricName, Seconds
     from worker.publish.http.live import LiveBoards
     from worker.publish.http.views import HealthCheck, PostLookup
 
@@ -34,20 +36,23 @@ def create_app(
     ready: HealthCheck,
     registry: CollectorRegistry,
     version: str,
+    metrics: Sequence[MetricName],
+    change_window: Seconds,
     heartbeat: Seconds = HEARTBEAT_EVERY,
 ) -> ASGIApp:
     """The API, the live page, the metrics and the health checks.
 
+    ``metrics`` are those that leaderboards can be of; changes of place are since ``change_window`` ago.
     ``post``, ``health`` and ``ready`` are called in the event loop and must not wait; the collectors of
     ``registry`` are called in a thread.
     """
     app = Starlette(
         routes=[
-            *BoardsApi(boards, heartbeat=heartbeat).routes(),
+            *BoardsApi(boards, metrics, heartbeat=heartbeat).routes(),
             *PostsApi(post).routes(),
             *Operations(registry=registry, health=health, ready=ready).routes(),
             *OpenApi(version).routes(),
-            *PageFiles(version).routes(),
+            *PageFiles(version, change_window).routes(),
         ],
         middleware=[Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
         exception_handlers={

@@ -19,6 +19,8 @@ from worker.publish.http.parameters import read_filter, read_limit
 from worker.publish.leaderboard_json import iso_time, leaderboard_json, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
     from worker.model import Leaderboard
@@ -36,10 +38,13 @@ def board_url(key: Key) -> str:
 
 
 class BoardsApi:
-    """Answers from ``boards``, and from nothing else."""
+    """Answers from ``boards``, which are of these ``metrics``, and from nothing else."""
 
-    def __init__(self, boards: LiveBoards, *, heartbeat: Seconds = HEARTBEAT_EVERY) -> None:
+    def __init__(
+        self, boards: LiveBoards, metrics: Sequence[MetricName], *, heartbeat: Seconds = HEARTBEAT_EVERY
+    ) -> None:
         self._boards = boards
+        self._metrics = tuple(metrics)
         self._heartbeat = heartbeat
 
     def routes(self) -> list[Route]:
@@ -73,6 +78,9 @@ class BoardsApi:
     async def follow(self, request: Request) -> Response:
         """A stream of what changes, beginning with what is."""
         wanted = read_filter(request)
+        if wanted.metric is not None and wanted.metric not in self._metrics:
+            message = f"This worker has no metric {wanted.metric!r}, but {', '.join(self._metrics)}."
+            raise ApiError(HTTPStatus.NOT_FOUND, "no_such_metric", message)
         if request.method == "HEAD":
             return Response(media_type=MEDIA_TYPE, headers=HEADERS)
         try:

@@ -144,6 +144,7 @@ _LEADERBOARD_PATHS: Final[Schema] = {
                 "content": {MEDIA_TYPE: _TEXT},
             },
             "400": _BAD_PARAMETER,
+            "404": _answer("Error", "This worker has no such metric: code `no_such_metric`"),
             "503": _answer("Error", "Code `too_many_streams`, or `stopping`: try again after Retry-After"),
         },
         [

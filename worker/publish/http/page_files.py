@@ -14,11 +14,16 @@ from starlette.routing import Route
 from worker.publish.http.answers import etag, kept_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from worker.model import Seconds
+
 _INDEX: Final = "index.html"
-_VERSION_MARK: Final = b"{{version}}"
+_HOUR: Final = 3600
+_MINUTE: Final = 60
 _MEDIA_TYPES: Final = {
     ".css": "text/css",
     ".html": "text/html",
@@ -37,8 +42,8 @@ class _File:
 class PageFiles:
     """Serves the page at ``/`` and what it loads at ``/page/…``."""
 
-    def __init__(self, version: str) -> None:
-        self._files = _read_files(version)
+    def __init__(self, version: str, change_window: Seconds) -> None:
+        self._files = _read_files({"version": version, "window": _length(change_window)})
 
     def routes(self) -> list[Route]:
         """The page, and its files."""
@@ -59,11 +64,22 @@ class PageFiles:
         return kept_answer(request, file.body, file.media_type, file.etag)
 
 
-def _read_files(version: str) -> dict[str, _File]:
+def _length(window: Seconds) -> str:
+    """A length of time as the page writes it: ``1 h``, ``90 min``, ``15 s``."""
+    for unit, name in ((_HOUR, "h"), (_MINUTE, "min")):
+        if window % unit == 0:
+            return f"{window / unit:g} {name}"
+    return f"{window:g} s"
+
+
+def _read_files(marks: Mapping[str, str]) -> dict[str, _File]:
+    """The files, with ``{{name}}`` replaced by what ``marks`` has for it."""
     read: dict[str, _File] = {}
     for path in (files(__package__) / "page").iterdir():
         media_type = _MEDIA_TYPES.get("." + path.name.rpartition(".")[2])
         if media_type is not None:
-            body = path.read_bytes().replace(_VERSION_MARK, escape(version).encode())
+            body = path.read_bytes()
+            for name, text in marks.items():
+                body = body.replace(b"{{%s}}" % name.encode(), escape(text).encode())
             read[path.name] = _File(body, media_type, etag(body))
     return read

@@ -73,7 +73,8 @@ _ENTRY: Final = _object(
         "measured_at": {**_TIME, "description": "when the API said so"},
         "change": {
             "type": ["integer", "null"],
-            "description": "places gained (+) or lost (-) since an hour ago; null when the Post is new here",
+            "description": "places gained (+) or lost (-) since `publish.change_window` (an hour) ago; null "
+            "when the Post was not here then, or this leaderboard is younger, so that nobody knows",
         },
         "author": _AUTHOR,
         "text": _TEXT,
@@ -183,6 +184,7 @@ _ERROR: Final = _object(
                         "internal_error",
                         "method_not_allowed",
                         "no_such_leaderboard",
+                        "no_such_metric",
                         "no_such_route",
                         "not_tracked",
                         "stopping",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,10 @@ READER_STALLED: Final = Seconds(60.0)
 """A client that takes in nothing for so long is cut off, by the kernel."""
 
 _LAST_MOMENT: Final = 1.0
+
+
+class ListenError(Exception):
+    """The address cannot be listened on. The text names it, and the setting to change."""
 
 
 class _Server(uvicorn.Server):
@@ -82,9 +87,12 @@ class HttpServer:
         """Listen and serve. When it returns, clients are answered.
 
         Raises:
-            OSError: the address cannot be listened on, for one because another process does.
+            ListenError: the address cannot be listened on, for one because another process does.
         """
-        listening = _listen(self._host, self._port, self._reader_stalled)
+        try:
+            listening = _listen(self._host, self._port, self._reader_stalled)
+        except OSError as error:
+            raise ListenError(_why(error, self._host, self._port)) from error
         self._bound = int(listening.getsockname()[1])
         self._task = asyncio.create_task(self._server.serve([listening]), name="http-server")
         while not self._server.started:
@@ -120,6 +128,14 @@ class HttpServer:
             return True
         done, _ = await asyncio.wait({self._task}, timeout=time)
         return bool(done)
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"publish.http.port: {address} is in use: choose another port, or 0 for a free one"
+    name = "port" if error.errno == errno.EACCES else "host"
+    return f"publish.http.{name}: {address} cannot be listened on: {error.strerror or error}"
 
 
 def _listen(host: str, port: int, reader_stalled: Seconds) -> socket.socket:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from worker.model import Campaign, Entry, Leaderboard, MetricName, PostId, Seconds, Timestamp
+from worker.model import PUBLIC_METRICS, Campaign, Entry, Leaderboard, MetricName, PostId, Seconds, Timestamp
 from worker.publish.http import Health, HttpPublisher, HttpServer, PostView, create_app
 from worker.telemetry import Telemetry
 
@@ -58,6 +58,7 @@ class Worker:
 
     max_streams: int = 5
     heartbeat: float = 15.0
+    change_window: float = 3600.0
     posts: dict[int, PostView] = field(default_factory=dict)
     health: Health = field(default_factory=lambda: Health(ok=True, checks={"poller": "progressed 1 s ago"}))
     ready: Health = field(default_factory=lambda: Health(ok=False, checks={"kafka": "no partitions yet"}))
@@ -75,6 +76,8 @@ class Worker:
             ready=lambda: self.ready,
             registry=self.telemetry.registry,
             version="1.2.3",
+            metrics=[*PUBLIC_METRICS, *(MetricName(f"{name}_per_hour") for name in PUBLIC_METRICS)],
+            change_window=Seconds(self.change_window),
             heartbeat=Seconds(self.heartbeat),
         )
 

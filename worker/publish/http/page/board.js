@@ -53,12 +53,13 @@ export class Board {
   arrange(entries, metric, smooth, now) {
     const gone = new Set(this.rows.keys());
     const most = entries[0]?.value ?? 0;
+    const known = entries.some((entry) => entry.change !== null); // a young leaderboard has no earlier places
     let next = this.list.firstElementChild;
     for (const entry of entries) {
       const row = this.rows.get(entry.post_id) ?? new Row();
       this.rows.set(entry.post_id, row);
       gone.delete(entry.post_id);
-      row.show(entry, metric, most, smooth, now);
+      row.show(entry, metric, { most, known, smooth, now });
       if (row.element === next) next = next.nextElementSibling;
       else this.list.insertBefore(row.element, next);
     }
@@ -97,12 +98,12 @@ class Row {
     this.shown = null;
   }
 
-  show(entry, metric, most, smooth, now) {
+  show(entry, metric, { most, known, smooth, now }) {
     const rose = smooth && this.shown !== null && entry.value > this.shown.value;
     this.shown = entry;
     this.measuredAt = Date.parse(entry.measured_at);
     this.rank.textContent = count(entry.rank);
-    this.showMovement(movement(entry.change));
+    this.showMovement(movement(entry.change, known));
     this.showPost(entry);
     this.showValue(entry.value, metric);
     this.element.style.setProperty("--part", most > 0 ? entry.value / most : 0);

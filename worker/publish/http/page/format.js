@@ -74,8 +74,9 @@ export function ago(at, now) {
   return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`;
 }
 
-/** How the place changed: a sign to see, and words to hear. */
-export function movement(change) {
+/** How the place changed: a sign to see, and words to hear. `known`: whether any earlier places are. */
+export function movement(change, known) {
+  if (!known) return { way: "same", sign: "–", words: "earlier place not known yet" };
   if (change === null) return { way: "new", sign: "new", words: "new on this leaderboard" };
   if (change === 0) return { way: "same", sign: "=", words: "no change" };
   const places = Math.abs(change) === 1 ? "1 place" : `${count(Math.abs(change))} places`;

@@ -87,8 +87,9 @@ export class Source {
       const leaderboard = await (await this.get(`api/leaderboards/${path}`)).json();
       this.is("polled");
       this.on.leaderboard(leaderboard);
-    } catch {
-      this.lost();
+    } catch (error) {
+      if (error.status === 404) this.is("polled"); // there is none, says a worker that is well
+      else this.lost();
     }
   }
 
@@ -100,7 +101,7 @@ export class Source {
 
   async get(path) {
     const answer = await fetch(path, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
-    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    if (!answer.ok) throw Object.assign(new Error(`${path}: ${answer.status}`), { status: answer.status });
     return answer;
   }
 
