@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from worker.engagement import Credentials, Quota, Transport
+    from worker.engagement import Credentials, Handles, Quota, Transport
     from worker.model import Clock
     from worker.planner import Planner
     from worker.settings.sections import Engagement
@@ -58,6 +58,7 @@ def make_asker(
     circuit: Circuit,
     clock: Clock,
     telemetry: Telemetry,
+    handles: Handles | None = None,
     on_answer: Callable[[bytes], None] | None = None,
 ) -> Asker:
     """The client of the Engagement API. ``circuit`` is that of the app's own token."""
@@ -81,6 +82,7 @@ def make_asker(
         Access(AppSigner(_credentials(engagement, transport)), circuit, _MEND_APP),
         {account: _access(account, engagement, clock, telemetry) for account in accounts},
         allowance=Allowance(reach, clock),
+        account_used=lambda account: handles.note(account.handle) if handles else None,
         clock=clock,
         telemetry=telemetry,
     )

@@ -61,6 +61,10 @@ class KafkaConnections:
             metadata_max_age_ms=30_000,
         )
 
+    def reader(self) -> Any:  # noqa: ANN401
+        """A consumer of no group: it is told which partitions to read."""
+        return KafkaConsumer(**self._common, enable_auto_commit=False, auto_offset_reset="earliest")
+
     def producer(self) -> Any:  # noqa: ANN401
         """A producer that waits for all in-sync copies and keeps the order of a partition.
 

@@ -203,6 +203,19 @@ class Standings:
         return self.bars.get((campaign, metric), 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class HandlesUsed:
+    """The accounts asked for in a month (``2026-11``, UTC).
+
+    ``limit``: the contract's number, where it is set. ``warning``: so many that somebody should know.
+    """
+
+    month: str
+    handles: tuple[str, ...]
+    limit: int | None
+    warning: bool
+
+
 def post_url(post_id: PostId) -> str:
     """A link to the Post that needs no author's name."""
     return f"https://twitter.com/lookup/status/{post_id}"

@@ -25,7 +25,7 @@ from worker.watchlist import WatchlistLimits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.engagement import Accounts
+    from worker.engagement import Accounts, Handles
     from worker.intake import Inbox
     from worker.model import Clock
     from worker.publish.http.publisher import HttpPublisher
@@ -74,7 +74,7 @@ def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> Ag
 
 
 def make_server(
-    settings: Settings, views: Views, publisher: HttpPublisher, telemetry: Telemetry
+    settings: Settings, views: Views, publisher: HttpPublisher, handles: Handles, telemetry: Telemetry
 ) -> HttpServer:
     """The HTTP server with all its routes."""
     app = create_app(
@@ -82,6 +82,7 @@ def make_server(
         post=views.post,
         health=views.health,
         ready=views.ready,
+        handles=handles.used,
         registry=telemetry.registry,
         version=__version__,
         metrics=[MetricName(metric) for metric in settings.boards.metrics],

@@ -18,7 +18,8 @@ from worker.clock import SystemClock
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.editions import Editions, Outlet
-from worker.engagement import Circuit, Quota
+from worker.engagement import Circuit, Handles, Quota
+from worker.handles_topic import HandlesTopic
 from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames, ensure_topics
 from worker.interpreter import calm_the_collector, lengthen_turns
 from worker.logs import LastKafkaError
@@ -76,9 +77,18 @@ class Worker:
         self._planner = parts.make_planner(settings)
         self._quota = Quota(settings.engagement.requests_per_minute, clock)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
+        self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle)
+        self._handles = Handles(
+            settings.engagement.handles_per_month,
+            settings.engagement.handles_warning,
+            first_used=self._handles_topic.save,
+            clock=clock,
+            telemetry=telemetry,
+        )
         self._asker = api.make_asker(
             settings.engagement,
             self._accounts,
+            handles=self._handles,
             quota=self._quota,
             circuit=self._circuit,
             clock=clock,
@@ -101,7 +111,7 @@ class Worker:
             watch=self._watch,
             api=self._api_watch,
         )
-        self.server = parts.make_server(settings, views, self._http, telemetry)
+        self.server = parts.make_server(settings, views, self._http, self._handles, telemetry)
         telemetry.build.info({"version": __version__, "python": platform.python_version()})
         telemetry.tracked_limit.set(settings.watchlist.max_posts)
 
@@ -147,7 +157,7 @@ class Worker:
                 yield self
             finally:
                 _log.info("stopping")
-                threads = (input_reader, sightings_reader, self._watch)
+                threads = (input_reader, sightings_reader, self._watch, self._handles_topic)
                 for thread in threads:
                     thread.ask_to_stop()
                 within = self.settings.run.stop_timeout
@@ -170,6 +180,11 @@ class Worker:
         """Something ended that must not: the worker stops with this error. From any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
             self._loop.call_soon_threadsafe(self._set_failure, error)
+
+    def _learn_handle(self, month: str, handle: str) -> None:
+        """From the thread that reads the topic."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._handles.learn, month, handle)
 
     def _set_failure(self, error: BaseException) -> None:
         if not self.failure.done():
@@ -200,6 +215,9 @@ class Worker:
                         _close_consumer,
                     )
                     await in_thread(self._meet_topics, producer)
+                    if len(self._accounts):
+                        reader = await self._client_of(self._kafka.reader, stack, _close_consumer)
+                        self._handles_topic.start(reader, producer)
             except (KafkaError, TimeoutError) as error:
                 why = last.error or (error if isinstance(error, KafkaError) else "no answer")
                 raise BrokersError(
@@ -311,6 +329,7 @@ class Worker:
             if number % _RETIRE_EVERY == 0:
                 self.tracker.retire(self.clock.now())
             self.tracker.count()
+            self._handles.tell()
             self._api_watch.look()
             await asyncio.sleep(_COUNT_EVERY)
 

@@ -172,6 +172,14 @@ class Telemetry:
             ["account"],
             registry=registry,
         )
+        self.handles_used = Gauge(
+            "toptweets_handles_used",
+            "Distinct accounts whose Posts were asked for with their own tokens, this month (UTC)",
+            registry=registry,
+        )
+        self.handles_limit = Gauge(
+            "toptweets_handles_limit", "Accounts a month that the contract has; 0: not set", registry=registry
+        )
 
         # Publish
         self.publications = Counter(

@@ -6,6 +6,7 @@ from worker.engagement.asking import Asker
 from worker.engagement.auth import AppOnlyAuth, Credentials, FixedToken
 from worker.engagement.circuit import Circuit
 from worker.engagement.errors import EngagementError, RefusedError, StoppedError, TransientError
+from worker.engagement.handles import Handles
 from worker.engagement.outcome import Outcome
 from worker.engagement.query import Query, Window
 from worker.engagement.quota import Quota
@@ -26,6 +27,7 @@ __all__ = [
     "Credentials",
     "EngagementError",
     "FixedToken",
+    "Handles",
     "HttpTransport",
     "Outcome",
     "Query",

@@ -16,7 +16,7 @@ from worker.engagement.outcome import Tally
 from worker.engagement.requester import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from worker.engagement.accounts import Account
     from worker.engagement.allowance import Allowance
@@ -44,7 +44,8 @@ class Asker:
     A request that fails in passing is tried again, each try under the quota. Posts or metrics that the API
     names as refused are taken out and the rest is asked for again; a request that is refused without a name,
     or keeps failing, is halved until the Post at fault stands alone. When the API refuses everything to a
-    token, the circuit of that token opens.
+    token, the circuit of that token opens. ``account_used`` is called before each request with an account's
+    token.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Asker:
         accounts: Mapping[Account, Access] | None = None,
         *,
         allowance: Allowance,
+        account_used: Callable[[Account], None] = lambda _: None,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -61,6 +63,7 @@ class Asker:
         self._app = app
         self._accounts = accounts or {}
         self._allowance = allowance
+        self._account_used = account_used
         self._clock = clock
         self._telemetry = telemetry
         self._heard_at = -math.inf
@@ -151,6 +154,8 @@ class Asker:
         if not metrics:
             answer, at = _nothing(post_ids), self._clock.now()
         else:
+            if asking.account is not None:
+                self._account_used(asking.account)
             permit, asking.permit = asking.permit, None
             attempts = _PART_ATTEMPTS if depth and len(post_ids) > 1 else None
             answer, at = await self._requester.ask(

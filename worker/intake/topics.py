@@ -40,6 +40,11 @@ class TopicNames:
         return f"{self.group}.leaderboards"
 
     @property
+    def handles(self) -> str:
+        """The accounts asked for by month, compacted."""
+        return f"{self.group}.handles"
+
+    @property
     def dead_letters(self) -> str:
         """Records that could not be read."""
         return f"{self.group}.dead-letters"
@@ -73,6 +78,7 @@ def ensure_topics(
             "configs": {"cleanup.policy": "delete", "retention.ms": window_ms},
         },
         names.leaderboards: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
+        names.handles: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.dead_letters: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "delete"}},
     }
     try:

@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from worker.publish.http.boards_api import HEARTBEAT_EVERY, BoardsApi
 from worker.publish.http.errors import ApiError, on_api_error, on_failure, on_http_exception
+from worker.publish.http.handles_api import HandlesApi
 from worker.publish.http.openapi import OpenApi
 from worker.publish.http.operations import Operations
 from worker.publish.http.page_files import PageFiles
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from worker.model import MetricName, Seconds
     from worker.publish.http.live import LiveBoards
-    from worker.publish.http.views import HealthCheck, PostLookup
+    from worker.publish.http.views import HandlesLookup, HealthCheck, PostLookup
 
 
 def create_app(
@@ -34,6 +35,7 @@ def create_app(
     post: PostLookup,
     health: HealthCheck,
     ready: HealthCheck,
+    handles: HandlesLookup,
     registry: CollectorRegistry,
     version: str,
     metrics: Sequence[MetricName],
@@ -43,13 +45,14 @@ def create_app(
     """The API, the live page, the metrics and the health checks.
 
     ``metrics`` are those that leaderboards can be of; changes of place are since ``change_window`` ago.
-    ``post``, ``health`` and ``ready`` are called in the event loop and must not wait; the collectors of
-    ``registry`` are called in a thread.
+    ``post``, ``health``, ``ready`` and ``handles`` are called in the event loop and must not wait; the
+    collectors of ``registry`` are called in a thread.
     """
     app = Starlette(
         routes=[
             *BoardsApi(boards, metrics, heartbeat=heartbeat).routes(),
             *PostsApi(post).routes(),
+            *HandlesApi(handles).routes(),
             *Operations(registry=registry, health=health, ready=ready).routes(),
             *OpenApi(version).routes(),
             *PageFiles(version, change_window).routes(),

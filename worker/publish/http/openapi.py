@@ -173,6 +173,13 @@ _POST_PATHS: Final[Schema] = {
 }
 
 _OPERATION_PATHS: Final[Schema] = {
+    "/api/handles": _get(
+        "operations",
+        "readHandles",
+        "Accounts asked for this month, against the contract",
+        {"200": _answer("Handles", "This month's account")},
+        [],
+    ),
     "/api/openapi.json": _get(
         "operations",
         "readOpenApi",

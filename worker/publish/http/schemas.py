@@ -161,6 +161,20 @@ _HEALTH: Final = _object(
     },
 )
 
+_HANDLES: Final = _object(
+    "Accounts whose Posts were asked for with their own tokens in a calendar month (UTC), by all workers",
+    {
+        "month": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+        "used": _COUNT,
+        "limit": {
+            "type": ["integer", "null"],
+            "description": "the contract's number, `engagement.handles_per_month`; null where it is not set",
+        },
+        "warning": {"type": "boolean", "description": "whether `engagement.handles_warning` is reached"},
+        "handles": _array(_STRING),
+    },
+)
+
 _WITHDRAWN: Final = _object(
     "Data of the event `withdrawn`: this leaderboard is no more", {"campaign": _CAMPAIGN, "metric": _METRIC}
 )
@@ -211,6 +225,7 @@ SCHEMAS: Final[Schema] = {
     "LeaderboardSummary": _SUMMARY,
     "Leaderboards": _LEADERBOARDS,
     "Post": _POST,
+    "Handles": _HANDLES,
     "Health": _HEALTH,
     "Withdrawn": _WITHDRAWN,
     "LeaderboardLink": _NEAR,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from worker.model import Campaign, MetricName, PostId, Timestamp, post_url
+from worker.model import Campaign, HandlesUsed, MetricName, PostId, Timestamp, post_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Health:
     ok: bool
     checks: Mapping[str, str]
 
+
+HandlesLookup: TypeAlias = Callable[[], HandlesUsed]
 
 PostLookup: TypeAlias = Callable[[PostId], PostView | None]
 """``None``: the worker does not track the Post."""

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from worker.model import PUBLIC_METRICS, Campaign, Entry, Leaderboard, MetricName, PostId, Seconds, Timestamp
+from worker.model import (
+    PUBLIC_METRICS,
+    Campaign,
+    Entry,
+    HandlesUsed,
+    Leaderboard,
+    MetricName,
+    PostId,
+    Seconds,
+    Timestamp,
+)
 from worker.publish.http import Health, HttpPublisher, HttpServer, PostView, create_app
 from worker.telemetry import Telemetry
 
@@ -59,6 +69,7 @@ class Worker:
     max_streams: int = 5
     heartbeat: float = 15.0
     change_window: float = 3600.0
+    handles: HandlesUsed = field(default_factory=lambda: HandlesUsed("2026-11", (), None, warning=False))
     posts: dict[int, PostView] = field(default_factory=dict)
     health: Health = field(default_factory=lambda: Health(ok=True, checks={"poller": "progressed 1 s ago"}))
     ready: Health = field(default_factory=lambda: Health(ok=False, checks={"kafka": "no partitions yet"}))
@@ -71,6 +82,7 @@ class Worker:
         """The app over all of it."""
         return create_app(
             self.publisher.boards,
+            handles=lambda: self.handles,
             post=self.posts.get,
             health=lambda: self.health,
             ready=lambda: self.ready,

@@ -5,6 +5,8 @@ import { Choice } from "./choice.js";
 import { ago, boardTitle, campaignName, clockTime, count, keyOf, metricName, metricWords } from "./format.js";
 import { Source } from "./source.js";
 
+const HANDLES_EVERY = 60_000;
+
 const byId = (id) => document.getElementById(id);
 
 const CONNECTION = {
@@ -23,6 +25,8 @@ let there = null; // keys of the leaderboards there are; null: not known yet
 let shown = null; // the leaderboard shown
 
 setInterval(tick, 1_000);
+setInterval(handles, HANDLES_EVERY);
+handles();
 if (choice.made) chosen();
 source.list();
 
@@ -83,6 +87,21 @@ function facts() {
   const asOf = Date.parse(shown.as_of);
   const posts = shown.tracked_posts === 1 ? "1 Post tracked" : `${count(shown.tracked_posts)} Posts tracked`;
   return `${posts} · as of ${clockTime(asOf)}, ${ago(asOf, source.now())}`;
+}
+
+/** Accounts asked for with their own tokens this month: those beyond the contract's number are billed. */
+async function handles() {
+  if (document.hidden) return;
+  try {
+    const { used, limit, warning, month } = await (await source.get("api/handles")).json();
+    const line = byId("handles");
+    line.hidden = used === 0 && limit === null;
+    line.dataset.warning = warning;
+    const of = limit === null ? "" : ` of ${count(limit)}`;
+    line.textContent = `${warning ? "⚠ " : ""}${count(used)}${of} accounts asked for in ${month}`;
+  } catch {
+    // The worker cannot be reached: the page says so already.
+  }
 }
 
 /** Where there are no rows, say why, and what will happen. */
