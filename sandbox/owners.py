@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 
+from sandbox.accounts import Accounts
 from sandbox.messages import Answer, errors
 from sandbox.queries import read_ids, read_query
 
 if TYPE_CHECKING:
-    from sandbox.accounts import Accounts
     from sandbox.engagement import Engagement
     from sandbox.messages import Request
     from sandbox.settings import SandboxSettings
@@ -31,6 +32,12 @@ def listed(settings: SandboxSettings, accounts: Accounts) -> dict[str, object]:
             for account in accounts.all
         ],
     }
+
+
+def accounts_as_json(settings: SandboxSettings) -> str:
+    """The same as text, for a command that prints it: it holds secrets, of accounts that guard nothing."""
+    accounts = Accounts(settings.seed, settings.accounts, settings.owned)
+    return orjson.dumps(listed(settings, accounts), option=orjson.OPT_INDENT_2).decode()
 
 
 def owners(accounts: Accounts, request: Request) -> Answer:
