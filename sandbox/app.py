@@ -11,6 +11,7 @@ from sandbox.catalogue import ENDPOINTS
 from sandbox.engagement import Engagement
 from sandbox.faults import Faults, read_faults
 from sandbox.messages import Answer, Request, errors
+from sandbox.openapi import described
 from sandbox.owners import listed, owners, revoke
 from sandbox.truth import Truth
 from sandbox.world import World
@@ -34,6 +35,7 @@ class SandboxApp:
             **{endpoint.path: {"POST": partial(self._api.answer, endpoint)} for endpoint in ENDPOINTS},
             "/oauth2/token": {"POST": lambda request, _: self._api.tokens.issue(request)},
             "/sandbox/accounts": {"GET": lambda _, __: Answer(200, listed(settings, self.accounts))},
+            "/sandbox/openapi.json": {"GET": lambda _, __: Answer(200, described())},
             "/sandbox/owner": {"GET": lambda request, _: owners(self.accounts, request)},
             "/sandbox/truth": {"GET": truth.answer},
             "/sandbox/stats": {"GET": self._stats_now},
