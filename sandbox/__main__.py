@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from sandbox.owners import accounts_as_json
 from sandbox.server import serve
 from sandbox.settings import SandboxSettings
 
@@ -30,6 +31,7 @@ _NOT_LISTENING: Final = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; the process's exit code: 0 stopped, 1 could not listen, 2 wrong options."""
     options = dict(vars(_parser().parse_args(arguments)))
+    print_accounts = options.pop("print_accounts")
     for name in _FROM_ENVIRONMENT:
         if value := os.environ.get(f"SANDBOX_{name.upper()}"):
             options[name] = value
@@ -38,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as fault:
         sys.stderr.write(f"{fault}\n")
         return _USAGE
+    if print_accounts:
+        sys.stdout.write(accounts_as_json(settings) + "\n")
+        return 0
     try:
         asyncio.run(serve(settings, _say_where))
     except OSError as fault:
@@ -56,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
                 default=option.default,
                 help=f"{option.metadata['help']} (default: %(default)s)",
             )
+    parser.add_argument(
+        "--print-accounts", action="store_true", help="print the accounts and their credentials, and end"
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A request for totals, read and checked: what is asked for, or why not."""
+"""The body of a request, read and checked: what is asked for, or why not."""
 
 from __future__ import annotations
 
@@ -7,56 +7,40 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from sandbox.messages import Answer, errors
-from sandbox.world import METRICS
+from sandbox.catalogue import BESIDE, FOUR_LEVELS, MAX_GROUPINGS, column
+from sandbox.messages import refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MAX_IDS: Final = 250
-MAX_GROUPINGS: Final = 3
-BY_POST: Final = "tweet.id"
-BY_METRIC: Final = "engagement.type"
+    from sandbox.catalogue import Endpoint
+    from sandbox.messages import RefusedError
 
 _MAX_POST_ID: Final = 2**63 - 1
 _MAX_DIGITS: Final = 32  # room for leading zeros
-_PRIVATE: Final = frozenset({"impressions", "engagements"})
-_BESIDE: Final = frozenset(
-    {
-        "errors",
-        "start",
-        "end",
-        "unavailable_tweet_ids",
-        "unsupported_for_video_views_tweet_ids",
-        "unsupported_for_impressions_engagements_tweet_ids",
-    }
-)
-"""What stands beside the groupings in answers, so that no grouping can have such a name."""
-
-
-class RefusedError(Exception):
-    """The request cannot be answered with data; ``answer`` says why, as the API does."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.answer: Answer = errors(status, text)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that can be answered. Nothing stands twice in it; ``metrics`` are columns of ``METRICS``."""
+    """A request that can be answered. Nothing stands twice in it. ``start`` and ``end`` are as sent."""
 
     post_ids: Sequence[int]
-    metrics: Sequence[int]
+    metrics: Sequence[str]
     groupings: Mapping[str, Sequence[str]]
+    start: Any = None
+    end: Any = None
+
+    @property
+    def columns(self) -> list[int]:
+        """Where the metrics stand in the world's arrays."""
+        return [column(name) for name in self.metrics]
 
 
-def read_totals(body: bytes) -> Asked:
-    """What this JSON asks for. Fields that the API does not document are passed over.
+def read_asked(body: bytes, endpoint: Endpoint) -> Asked:
+    """What this JSON asks of an endpoint. Fields that the API does not document are passed over.
 
     Raises:
-        RefusedError: 400 for anything malformed, beyond a limit or unknown; 403 for metrics that need user
-        context.
+        RefusedError: 400 for anything malformed, beyond a limit or unknown to the endpoint.
     """
     if not body:
         raise _bad("Request body is missing.")
@@ -65,25 +49,25 @@ def read_totals(body: bytes) -> Asked:
     except orjson.JSONDecodeError:
         raise _bad("Request body is not valid JSON.") from None
     if not isinstance(asked, dict):
-        raise RefusedError(
-            400, "Request body must be a JSON object. Please adjust your request and try again."
-        )
+        raise _bad("Request body must be a JSON object.")
     return Asked(
-        post_ids=_post_ids(asked.get("tweet_ids")),
-        groupings=_groupings(asked.get("groupings")),
-        metrics=_metrics(asked.get("engagement_types")),
+        post_ids=_post_ids(asked.get("tweet_ids"), endpoint.max_ids),
+        groupings=_groupings(asked.get("groupings"), endpoint),
+        metrics=_metrics(asked.get("engagement_types"), endpoint),
+        start=asked.get("start"),
+        end=asked.get("end"),
     )
 
 
 def _bad(what: str) -> RefusedError:
-    return RefusedError(400, f"{what} Please adjust your request and try again.")
+    return refused(400, f"{what} Please adjust your request and try again.")
 
 
-def _post_ids(given: Any) -> list[int]:  # noqa: ANN401 - whatever the JSON held
+def _post_ids(given: Any, most: int) -> list[int]:  # noqa: ANN401 - whatever the JSON held
     if not isinstance(given, list) or not given:
         raise _bad("tweet_ids must be a list of Tweet IDs and not empty.")
-    if len(given) > MAX_IDS:
-        raise _bad(f"The number of Tweet IDs ({len(given)}) exceeds the maximum of {MAX_IDS}.")
+    if len(given) > most:
+        raise _bad(f"The number of Tweet IDs ({len(given)}) exceeds the maximum of {most}.")
     return list(dict.fromkeys(_plain_post_ids(given) or map(_post_id, given)))
 
 
@@ -121,42 +105,44 @@ def _post_id(given: Any) -> int:  # noqa: ANN401 - whatever the JSON held
     return number
 
 
-def _metrics(given: Any) -> list[int]:  # noqa: ANN401 - whatever the JSON held
+def _metrics(given: Any, endpoint: Endpoint) -> list[str]:  # noqa: ANN401 - whatever the JSON held
     if not isinstance(given, list) or not given:
         raise _bad("engagement_types must be a list of engagement types and not empty.")
     names = list(dict.fromkeys(name if isinstance(name, str) else _shown(name) for name in given))
-    unknown = [name for name in names if name not in METRICS and name not in _PRIVATE]
+    unknown = [_shown(name) for name in names if name not in endpoint.metrics]
     if unknown:
         raise _bad(
             "One or more of the engagement types you have specified are not supported:"
             f" ({', '.join(unknown)})."
         )
-    private = [name for name in names if name in _PRIVATE]
-    if private:
-        raise RefusedError(403, f"Forbidden to access metrics: {', '.join(private)}")
-    return [METRICS.index(name) for name in names]
+    return names
 
 
-def _groupings(given: Any) -> dict[str, list[str]]:  # noqa: ANN401 - whatever the JSON held
+def _groupings(given: Any, endpoint: Endpoint) -> dict[str, list[str]]:  # noqa: ANN401 - whatever the JSON held
     if not isinstance(given, dict) or not 1 <= len(given) <= MAX_GROUPINGS:
         raise _bad(f"groupings must be an object of 1 to {MAX_GROUPINGS} named groupings.")
-    return {name: _grouping(name, value) for name, value in given.items()}
+    groupings = {name: _grouping(name, value, endpoint) for name, value in given.items()}
+    if sum(len(values) == len(FOUR_LEVELS[0]) for values in groupings.values()) > 1:
+        raise _bad("A request can have one grouping with four groupBys only.")
+    return groupings
 
 
-def _grouping(name: str, given: Any) -> list[str]:  # noqa: ANN401 - whatever the JSON held
-    if name in _BESIDE:
+def _grouping(name: str, given: Any, endpoint: Endpoint) -> list[str]:  # noqa: ANN401 - whatever the JSON held
+    if name in BESIDE:
         raise _bad(f"A grouping cannot be named {name}.")
     values = given.get("group_by") if isinstance(given, dict) and given.keys() == {"group_by"} else None
     if not isinstance(values, list) or not values:
-        raise _bad(f"The grouping {name} must be an object with a list group_by that is not empty.")
-    unsupported = [_shown(value) for value in values if value not in (BY_POST, BY_METRIC)]
+        raise _bad(f"The grouping {_shown(name)} must be an object with a list group_by that is not empty.")
+    unsupported = [_shown(value) for value in values if value not in endpoint.group_bys]
     if unsupported:
         # Source of this text: the reference, for engagement.day and engagement.hour on totals.
         raise _bad(
             f"One or more of the groupBys you have specified are not supported: ({', '.join(unsupported)})."
         )
     if len(set(values)) < len(values):
-        raise _bad(f"The grouping {name} has the same groupBy more than once.")
+        raise _bad(f"The grouping {_shown(name)} has the same groupBy more than once.")
+    if len(values) == len(FOUR_LEVELS[0]) and tuple(values) not in FOUR_LEVELS:
+        raise _bad(f"The order of the four groupBys of the grouping {_shown(name)} is not supported.")
     return values
 
 

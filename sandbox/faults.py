@@ -6,16 +6,14 @@ were set, so a failure seen once can be seen again.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sandbox.messages import Answer, errors
 from sandbox.mixing import uniform
-from sandbox.quota import rate_headers
-from sandbox.tokens import UNAUTHENTICATED
+from sandbox.shapes import Shapes
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,27 +21,11 @@ if TYPE_CHECKING:
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Wait = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 
-_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
-
-_INSTEAD: Final = {
-    "500": errors(500, "internal server error"),
-    "503": errors(503, "Service Unavailable"),
-    "401": UNAUTHENTICATED,
-    "html": Answer(502, _HTML, content_type="text/html"),
-}
-"""What is sent in the right answer's place. Whoever sends it knows nothing of rates."""
-
-_SENT: Final = {"cut_off": 0.5, "hang_up": 0.0}
-"""How much of the right answer is sent before the connection is closed."""
-
 
 class Shares(BaseModel):
     """The share of requests, 0 to 1, that meets each fault. One meets at most one: the sum is at most 1.
 
-    `429`, `500`, `503`, `401`: that status, as the API words it. `html`: 502 with a proxy's page. `cut_off`:
-    half of the answer, then the connection is closed. `hang_up`: closed without a byte. `slow`: the right
-    answer, `slow_seconds` late. `plain`: the right answer, never gzip. `bad_json`: 200 with half of the JSON,
-    whole by its `Content-Length`.
+    What each does stands in `sandbox.spoiling`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -58,6 +40,20 @@ class Shares(BaseModel):
     slow: Share = 0.0
     plain: Share = 0.0
     bad_json: Share = 0.0
+    too_many_html: Share = Field(0.0, alias="429_html")
+    too_many_objects: Share = Field(0.0, alias="429_objects")
+    too_many_plain: Share = Field(0.0, alias="429_plain")
+    bad_gateway: Share = Field(0.0, alias="502")
+    unavailable_html: Share = Field(0.0, alias="503_html")
+    not_json: Share = 0.0
+    errors_string: Share = 0.0
+    forbidden: Share = 0.0
+    forbidden_authors: Share = 0.0
+    forbidden_200: Share = 0.0
+    lists_only: Share = 0.0
+    metric_missing: Share = 0.0
+    negative: Share = 0.0
+    numbers: Share = 0.0
 
     @model_validator(mode="after")
     def _at_most_one_each(self) -> Self:
@@ -67,12 +63,60 @@ class Shares(BaseModel):
         return self
 
 
+class Met(NamedTuple):
+    """What of a request decides which faults it can meet. ``caller``: an account's ID, or ``bearer``."""
+
+    endpoint: str = ""
+    caller: str = ""
+    post_ids: tuple[int, ...] = ()
+
+
+def _known(fault: str) -> str:
+    names = [field.alias or name for name, field in Shares.model_fields.items()]
+    if fault not in names:
+        raise ValueError(f"there are {', '.join(names)}")
+    return fault
+
+
+class Rule(BaseModel):
+    """A fault for certain requests: those that fit all that is given, or the `share` of them.
+
+    `nth`: numbers of requests, the first is 1. `ids`: requests that ask for any of these. `account`: an
+    account's ID, or `bearer`. `endpoint`: `totals`, `28hr` or `historical`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    fault: Annotated[str, AfterValidator(_known)]
+    share: Share = 1.0
+    nth: Annotated[list[Annotated[int, Field(ge=1)]], Field(max_length=1000)] | None = None
+    ids: Annotated[list[Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]], Field(max_length=1000)] | None = (
+        None
+    )
+    account: Annotated[str, Field(pattern=r"^([0-9]{1,19}|bearer)$")] | None = None
+    endpoint: Literal["totals", "28hr", "historical"] | None = None
+
+    def fits(self, met: Met, number: int) -> bool:
+        """Whether the request of this number, counted from 0, is one of them, whatever the share."""
+        return (
+            (self.nth is None or number + 1 in self.nth)
+            and (self.ids is None or not set(map(int, self.ids)).isdisjoint(met.post_ids))
+            and (self.account is None or self.account == met.caller)
+            and (self.endpoint is None or self.endpoint == met.endpoint)
+        )
+
+
 class Faults(BaseModel):
-    """The faults in force. `latency_seconds` is for every answer; `slow_seconds` adds to it where drawn."""
+    """The faults in force. `latency_seconds` is for every answer; `slow_seconds` adds to it where drawn.
+
+    The first of the `rules` that a request meets is its fault; if it meets none, the `shares` are drawn.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     shares: Shares = Shares()
+    rules: Annotated[list[Rule], Field(max_length=100)] = []
+    shapes: Shapes = Shapes()
     latency_seconds: Wait = 0.0
     slow_seconds: Wait = 5.0
     seed: int = 1
@@ -86,8 +130,7 @@ class FaultDraw:
     """Owns the faults in force and the number of the next request."""
 
     def __init__(self) -> None:
-        self._faults = Faults()
-        self._number = 0
+        self.set(Faults())
 
     @property
     def faults(self) -> Faults:
@@ -97,17 +140,21 @@ class FaultDraw:
     def set(self, faults: Faults) -> None:
         """Put these in force, and count requests from 0 again."""
         self._faults, self._number = faults, 0
+        shares: dict[str, float] = faults.shares.model_dump(by_alias=True)
+        self._shares = {name: share for name, share in shares.items() if share}
 
-    def next(self) -> str | None:
+    def next(self, met: Met = Met()) -> str | None:  # noqa: B008 - it cannot change
         """Which fault the next request meets, by its name in ``Shares`` (an alias where there is one)."""
         number, self._number = self._number, self._number + 1
-        shares = self._faults.shares.model_dump(by_alias=True)
-        if not any(shares.values()):
+        for place, rule in enumerate(self._faults.rules):
+            if rule.fits(met, number) and uniform(self._faults.seed + place + 1, number) < rule.share:
+                return rule.fault
+        if not self._shares:
             return None
         drawn = uniform(self._faults.seed, number)
-        for name, share in shares.items():
+        for name, share in self._shares.items():
             if drawn < share:
-                return str(name)
+                return name
             drawn -= share
         return None
 
@@ -124,26 +171,6 @@ def read_faults(body: bytes) -> Faults | Answer:
         return Faults.model_validate(asked)
     except ValidationError as error:
         return errors(400, *(_worded(fault["loc"], fault["msg"]) for fault in error.errors()))
-
-
-def spoil(answer: Answer, fault: str, *, faults: Faults, limit: int, now: float) -> Answer:
-    """What becomes of the right answer when it meets this fault. ``limit``: the quota, told with a 429."""
-    if fault in _INSTEAD:
-        return _INSTEAD[fault]
-    if fault in _SENT:
-        return replace(answer, sent=_SENT[fault])
-    match fault:
-        case "429":
-            # As if another client of the same app had used the quota up.
-            full = rate_headers(limit, 0, now + 1) if limit else ()
-            return errors(429, "Too Many Requests").with_headers(("Retry-After", "1"), *full)
-        case "slow":
-            return replace(answer, delay=faults.slow_seconds)
-        case "bad_json":
-            whole = orjson.dumps(answer.content)
-            return replace(answer, content=whole[: len(whole) // 2])
-        case _:
-            return replace(answer, plain=True)
 
 
 def _worded(where: tuple[int | str, ...], what: str) -> str:

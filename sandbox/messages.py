@@ -53,3 +53,16 @@ class Answer:
 def errors(status: int, *texts: str) -> Answer:
     """An answer in the API's shape for errors: a list of texts."""
     return Answer(status, {"errors": list(texts)})
+
+
+class RefusedError(Exception):
+    """The request cannot be answered with data; ``answer`` says why, as the API does."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def refused(status: int, *texts: str) -> RefusedError:
+    """A refusal in the API's shape for errors."""
+    return RefusedError(errors(status, *texts))

@@ -6,17 +6,19 @@ import math
 from collections import deque
 from typing import Final
 
+SECOND: Final = 1.0
 MINUTE: Final = 60.0
 """Seconds. A rolling minute is half open: what happened at ``t`` has left the window at ``t + 60``."""
 
 
-class RollingMinute:
-    """Counts events in the minute that ends now. Memory: one float for each event of that minute."""
+class Rolling:
+    """Counts events in the ``length`` seconds that end now. Memory: one float for each of those events."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: float = MINUTE) -> None:
+        self.length = length
         self._times: deque[float] = deque()
         self.most = 0
-        """The most events that any rolling minute held so far."""
+        """The most events that any window held so far."""
 
     def add(self, now: float) -> None:
         """An event at ``now`` (epoch seconds)."""
@@ -24,8 +26,8 @@ class RollingMinute:
         self.most = max(self.most, self.count(now))
 
     def count(self, now: float) -> int:
-        """How many events the minute up to ``now`` holds."""
-        while self._times and self._times[0] <= now - MINUTE:
+        """How many events the window up to ``now`` holds."""
+        while self._times and self._times[0] <= now - self.length:
             self._times.popleft()
         return len(self._times)
 
@@ -35,15 +37,16 @@ class RollingMinute:
 
 
 class Quota:
-    """At most ``limit`` requests in any rolling minute; 0 is without limit.
+    """At most ``limit`` requests in any rolling minute, and ``a_second`` in any second; 0 is without limit.
 
     A refused request takes nothing: a client that keeps knocking is let in as soon as its oldest request has
-    left the minute.
+    left the window.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, a_second: int = 0) -> None:
         self.limit = limit
-        self._used = RollingMinute()
+        self._used = Rolling(MINUTE)
+        self._limits = (("minute", limit, self._used), ("second", a_second, Rolling(SECOND)))
 
     @property
     def most(self) -> int:
@@ -51,30 +54,44 @@ class Quota:
         return self._used.most
 
     def take(self, now: float) -> bool:
-        """Let one request in at ``now`` (epoch seconds), unless the minute is full."""
-        if self.limit and self._used.count(now) >= self.limit:
+        """Let one request in at ``now`` (epoch seconds), unless a window is full."""
+        if any(limit and used.count(now) >= limit for _, limit, used in self._limits):
             return False
-        self._used.add(now)
+        for _, _, used in self._limits:
+            used.add(now)
         return True
 
     def headers(self, now: float) -> tuple[tuple[str, str], ...]:
-        """The rate headers as of ``now``; none without a limit.
+        """The rate headers as of ``now``; none of a limit that is not there.
 
         ``x-per-minute-reset`` is the first whole epoch second at which at least one request more will be let
-        in than ``x-per-minute-remaining`` says.
+        in than ``x-per-minute-remaining`` says; ``x-per-second-reset`` likewise.
         """
-        if not self.limit:
-            return ()
-        remaining = self.limit - self._used.count(now)
-        oldest = self._used.oldest()
-        frees = now if oldest is None else oldest + MINUTE
-        return rate_headers(self.limit, remaining, frees)
+        headers: tuple[tuple[str, str], ...] = ()
+        for unit, limit, used in self._limits:
+            if limit:
+                remaining = limit - used.count(now)
+                oldest = used.oldest()
+                frees = now if oldest is None else oldest + used.length
+                headers += rate_headers(limit, remaining, frees, unit)
+        return headers
+
+    def wait(self, now: float) -> int:
+        """Whole seconds from ``now`` to when a request that was just refused will be let in."""
+        frees = [
+            oldest + used.length
+            for _, limit, used in self._limits
+            if limit and used.count(now) >= limit and (oldest := used.oldest()) is not None
+        ]
+        return math.ceil(max(frees, default=now)) - int(now)
 
 
-def rate_headers(limit: int, remaining: int, reset: float) -> tuple[tuple[str, str], ...]:
-    """The API's three headers about its quota; ``reset`` in epoch seconds, given as the next whole one."""
+def rate_headers(
+    limit: int, remaining: int, reset: float, unit: str = "minute"
+) -> tuple[tuple[str, str], ...]:
+    """The API's three headers about a quota; ``reset`` in epoch seconds, given as the next whole one."""
     return (
-        ("x-per-minute-limit", str(limit)),
-        ("x-per-minute-remaining", str(remaining)),
-        ("x-per-minute-reset", str(math.ceil(reset))),
+        (f"x-per-{unit}-limit", str(limit)),
+        (f"x-per-{unit}-remaining", str(remaining)),
+        (f"x-per-{unit}-reset", str(math.ceil(reset))),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 CONSUMER_KEY: Final = "sandbox-key"
 CONSUMER_SECRET: Final = "sandbox-secret"  # noqa: S105
 BEARER_TOKEN: Final = "sandbox-token"  # noqa: S105
+
+MOST_ACCOUNTS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,12 @@ class SandboxSettings:
     | `port`                | 0 to 65535    | 0 takes a free one                                             |
     | `seed`                | integer       | which world: other seeds give every Post other counts          |
     | `requests_per_minute` | requests      | the app's quota in any rolling minute; 0 is without limit      |
+    | `requests_per_second` | requests      | a second quota, in any rolling second; 0 is none               |
     | `growth_minutes`      | minutes       | the age at which an ordinary Post has half of its first wave   |
+    | `accounts`            | 0 to 1000     | how many users let the app act for them                        |
+    | `owned`               | share, 0 to 1 | of all Posts, those that are theirs                            |
+    | `historical_from`     | date          | no window of historical may start before it                    |
+    | `historical_days`     | days          | nor so many days back; 0 is without this limit                 |
     | `consumer_key`        | text          | what `POST /oauth2/token` accepts as the name                  |
     | `consumer_secret`     | text          | what `POST /oauth2/token` accepts as the password              |
     | `bearer_token`        | text          | the first token; the next, after a revocation, is `<token>-1`  |
@@ -44,6 +52,17 @@ class SandboxSettings:
     growth_minutes: float = field(
         default=80.0, metadata={"help": "age at which an ordinary Post has half of its first wave"}
     )
+    requests_per_second: int = field(
+        default=0, metadata={"help": "quota in any rolling second besides; 0 is none"}
+    )
+    accounts: int = field(default=3, metadata={"help": "accounts that own Posts"})
+    owned: float = field(default=0.5, metadata={"help": "share of all Posts that the accounts own"})
+    historical_from: str = field(
+        default="2014-09-01", metadata={"help": "date before which historical does not reach"}
+    )
+    historical_days: int = field(
+        default=0, metadata={"help": "days that historical reaches back at most; 0 is without this limit"}
+    )
     consumer_key: str = CONSUMER_KEY
     consumer_secret: str = field(default=CONSUMER_SECRET, repr=False)
     bearer_token: str = field(default=BEARER_TOKEN, repr=False)
@@ -52,10 +71,17 @@ class SandboxSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the largest port
             raise ValueError(f"port is {self.port}; it must be from 0 to 65535")
-        if self.requests_per_minute < 0:
-            raise ValueError(
-                f"requests_per_minute is {self.requests_per_minute}; it must be 0 (no limit) or more"
-            )
+        for name in ("requests_per_minute", "requests_per_second", "historical_days"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 (no limit) or more")
+        if not 0 <= self.accounts <= MOST_ACCOUNTS:
+            raise ValueError(f"accounts is {self.accounts}; it must be from 0 to {MOST_ACCOUNTS}")
+        if not 0 <= self.owned <= 1:
+            raise ValueError(f"owned is {self.owned}; a share is from 0 to 1")
+        try:
+            date.fromisoformat(self.historical_from)
+        except ValueError:
+            raise ValueError(f"historical_from is {self.historical_from}; it must be a date") from None
         if not 0 < self.growth_minutes < float("inf"):
             raise ValueError(f"growth_minutes is {self.growth_minutes}; it must be a number above 0")
         for name in ("consumer_key", "consumer_secret", "bearer_token"):

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from sandbox.mixing import keys, uniforms
+from sandbox.private import DRAWS, PRIVATE, private_gains, private_sizes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     IntArray: TypeAlias = NDArray[np.int64]
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
     BoolArray: TypeAlias = NDArray[np.bool_]
 
 METRICS: Final = ("favorites", "retweets", "replies", "quote_tweets", "video_views")
-"""The columns of every array of counts."""
+"""The columns of every array of totals."""
+
+HISTORY: Final = (*METRICS, *PRIVATE)
+"""The columns of every array of history. Its ``video_views`` are those of the Post alone."""
 
 VIDEO_VIEWS: Final = METRICS.index("video_views")
 
@@ -56,9 +62,13 @@ _LARGEST: Final = 10_000_000.0
     _FALL_START,
     _FALL_DEPTH,
     _FALL_END,
-) = range(17)
+    _VIDEO_ELSEWHERE,
+    _VIDEO_OWN,
+    _FIRST_PRIVATE,
+) = range(20)
 _FATES: Final = 4  # what tells whether a Post is there stands first, so that it can be drawn alone
-_TRAITS: Final = 17
+_TRAITS: Final = 17  # all that totals of public metrics need
+_ALL_TRAITS: Final = _FIRST_PRIVATE + DRAWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class World:
     ``growth_minutes`` is the age at which an ordinary Post has half of its first wave. The rest are shares of
     all Posts, from 0 to 1: those with a late second wave, a fall, a video, and those that get deleted,
     suspended for a while, or are protected from the start (a Post is at most one of these three).
+    ``videos_elsewhere`` is the share of videos that other Posts show too.
 
     Raises:
         ValueError: ``growth_minutes`` is not above 0, or a share is not in 0 to 1, or the last three exceed
@@ -92,6 +103,7 @@ class World:
     second_waves: float = 0.10
     falls: float = 0.10
     videos: float = 0.30
+    videos_elsewhere: float = 0.30
     deleted: float = 0.02
     suspended: float = 0.005
     protected: float = 0.01
@@ -99,7 +111,10 @@ class World:
     def __post_init__(self) -> None:
         if not 0 < self.growth_minutes < np.inf:
             raise ValueError(f"growth_minutes is {self.growth_minutes}; it must be a number above 0")
-        for name in ("second_waves", "falls", "videos", "deleted", "suspended", "protected"):
+        for name in (
+            *("second_waves", "falls", "videos", "videos_elsewhere"),
+            *("deleted", "suspended", "protected"),
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; a share is from 0 to 1")
         if self.deleted + self.suspended + self.protected > 1:
@@ -112,7 +127,7 @@ class World:
         unavailable have counts all the same: they are only not told.
         """
         age = ages(post_ids, at)
-        traits = self._traits(post_ids)
+        traits = self._traits(uniforms(keys(self.seed, post_ids), _TRAITS))
         counted = _gained(traits, age)
         fallen = np.flatnonzero((traits.fall_start <= age) & (age < traits.fall_end))
         if fallen.size:
@@ -127,7 +142,28 @@ class World:
         Never goes down as ``at`` goes up, so the gain of any period is the difference of its two ends, and
         the gains of periods that touch add up exactly.
         """
-        return np.ascontiguousarray(_gained(self._traits(post_ids), ages(post_ids, at)).T.astype(np.int64))
+        traits = self._traits(uniforms(keys(self.seed, post_ids), _TRAITS))
+        return np.ascontiguousarray(_gained(traits, ages(post_ids, at)).T.astype(np.int64))
+
+    def history(self, post_ids: IntArray, times: Sequence[int]) -> IntArray:
+        """What each Post itself gained from its creation until each of ``times``.
+
+        Shape (times, Posts, ``HISTORY``). Never goes down; a period's gain is a difference. In
+        every period ``engagements`` gains at least what its parts gain together, and ``impressions`` at least
+        that. Public metrics are those of ``gained``, but ``video_views``: totals count those in other Posts
+        too.
+        """
+        draws = uniforms(keys(self.seed, post_ids), _ALL_TRAITS)
+        traits = self._traits(draws)
+        age = np.stack([ages(post_ids, at) for at in times])
+        public = traits.sizes.copy()
+        elsewhere = draws[_VIDEO_ELSEWHERE] < self.videos_elsewhere
+        public[VIDEO_VIEWS] *= np.where(elsewhere, 0.2 + 0.7 * draws[_VIDEO_OWN], 1.0)
+        private = private_sizes(draws[_FIRST_PRIVATE:], public[0], has_video=public[VIDEO_VIEWS] > 0)
+        grown = _grown(traits, age)[:, np.newaxis, :]
+        gains = np.floor(public * grown)
+        told = np.concatenate((gains, private_gains(gains, np.floor(private * grown))), axis=1)
+        return np.ascontiguousarray(told.transpose(0, 2, 1).astype(np.int64))
 
     def unavailable(self, post_ids: IntArray, at: int) -> BoolArray:
         """Whether each Post is deleted, suspended or protected as of the second ``at``. Shape (Posts,)."""
@@ -142,8 +178,7 @@ class World:
         age = np.maximum(ages(post_ids, at), 0.0)
         return (gone_from <= age) & (age < gone_until)
 
-    def _traits(self, post_ids: IntArray) -> _Traits:
-        draws = uniforms(keys(self.seed, post_ids), _TRAITS)
+    def _traits(self, draws: FloatArray) -> _Traits:
         tempo = self._tempo(draws)
         fall_start = np.where(
             draws[_HAS_FALL] < self.falls, tempo * (1.0 + 15.0 * draws[_FALL_START]), np.inf
@@ -192,9 +227,14 @@ def without_video_views(post_ids: IntArray, at: int) -> BoolArray:
 
 def _gained(traits: _Traits, age: FloatArray, which: IntArray | slice = slice(None)) -> FloatArray:
     """Whole counts gained up to each Post's age, of the Posts ``which``. Shape (metrics, Posts)."""
-    tempo, age = traits.tempo[which], age[which]
-    grown = _share(age, tempo) + traits.wave_size[which] * _share(age - traits.wave_start[which], tempo)
-    return np.floor(traits.sizes[:, which] * grown)
+    return np.floor(traits.sizes[:, which] * _grown(traits, age[which], which))
+
+
+def _grown(traits: _Traits, age: FloatArray, which: IntArray | slice = slice(None)) -> FloatArray:
+    """What both waves have brought, relative to the first one's size. Shape as ``age``: (…, Posts)."""
+    tempo, start = traits.tempo[which], traits.wave_start[which]
+    grown: FloatArray = _share(age, tempo) + traits.wave_size[which] * _share(age - start, tempo)
+    return grown
 
 
 def _share(age: FloatArray, tempo: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from worker.cli.common import BAD_SETTINGS
 
 
 def sandbox(
+    *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8090,
     seed: Annotated[int, typer.Option(help="Which world of counts.")] = 1,
@@ -20,9 +21,25 @@ def sandbox(
     growth_minutes: Annotated[
         float, typer.Option(help="Age at which an ordinary Post has half of its first wave.")
     ] = 80.0,
+    requests_per_second: Annotated[
+        int, typer.Option(help="A quota in any rolling second besides; 0 is none.")
+    ] = 0,
+    accounts: Annotated[int, typer.Option(help="Accounts that own Posts.")] = 3,
+    owned: Annotated[float, typer.Option(help="Share of all Posts that the accounts own.")] = 0.5,
+    historical_from: Annotated[
+        str, typer.Option(help="Date before which historical does not reach.")
+    ] = "2014-09-01",
+    historical_days: Annotated[
+        int, typer.Option(help="Days that historical reaches back at most; 0 is without this limit.")
+    ] = 0,
+    print_accounts: Annotated[
+        bool, typer.Option("--print-accounts", help="Print the accounts and their credentials, and end.")
+    ] = False,
 ) -> None:
     """Run an Engagement API for development: counts that anybody can compute. See docs/sandbox.md."""
-    from sandbox.server import SandboxSettings, serve  # noqa: PLC0415 -- only when asked to run it
+    # Only when asked to run it.
+    from sandbox.owners import accounts_as_json  # noqa: PLC0415
+    from sandbox.server import SandboxSettings, serve  # noqa: PLC0415
 
     try:
         settings = SandboxSettings(
@@ -31,10 +48,19 @@ def sandbox(
             seed=seed,
             requests_per_minute=requests_per_minute,
             growth_minutes=growth_minutes,
+            requests_per_second=requests_per_second,
+            accounts=accounts,
+            owned=owned,
+            historical_from=historical_from,
+            historical_days=historical_days,
         )
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_SETTINGS) from None
+
+    if print_accounts:
+        typer.echo(accounts_as_json(settings))
+        return
 
     def ready(url: str) -> None:
         typer.echo(f"sandbox: {url} (bearer token: {settings.bearer_token})")

@@ -49,14 +49,23 @@ def app_at(clock: Clock, **settings: Any) -> SandboxApp:  # noqa: ANN401 - any f
     return SandboxApp(SandboxSettings(clock=clock, **settings))
 
 
-def ask_for(ids: Any, metrics: Any = None, groupings: Any = None) -> Request:  # noqa: ANN401 - also what is refused
-    """A request for totals with the token that holds at first."""
+def ask_for(
+    ids: Any,  # noqa: ANN401 - also what is refused
+    metrics: Any = None,  # noqa: ANN401
+    groupings: Any = None,  # noqa: ANN401
+    *,
+    endpoint: str = "totals",
+    **more: object,
+) -> Request:
+    """A request with the token that holds at first; ``more`` are other fields of the body."""
     body = {
         "tweet_ids": ids,
         "engagement_types": PUBLIC if metrics is None else metrics,
         "groupings": BY_BOTH if groupings is None else groupings,
+        **more,
     }
-    return Request("POST", "/insights/engagement/totals", headers=BEARER, body=orjson.dumps(body))
+    path = f"/insights/engagement/{endpoint}"
+    return Request("POST", path, headers=BEARER, body=orjson.dumps(body))
 
 
 def get(path: str, query: str = "") -> Request:

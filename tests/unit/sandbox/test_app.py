@@ -191,6 +191,7 @@ def test_stats_count_requests_sent_and_requests_let_in() -> None:
         clock.now = NOON + second
         app.handle(ask_for(POSTS))
     found = stats(app)
+    tally = {"requests": 4, "answers_by_status": {"200": 3, "429": 1}, "ids_served": 750}
     assert found.pop("cpu_seconds") > 0
     assert found == {
         "requests": 4,
@@ -201,6 +202,8 @@ def test_stats_count_requests_sent_and_requests_let_in() -> None:
         "answers_by_status": {"200": 3, "429": 1},
         "faults": {},
         "ids_served": 750,
+        "by_endpoint": {"totals": tally},
+        "by_account": {"bearer": tally},
         "world": {"seed": 1, "growth_minutes": 80.0},
     }
 
@@ -245,7 +248,7 @@ def test_a_truth_that_cannot_be_told_is_refused(query: str) -> None:
 
 def test_what_is_not_there_is_404_and_a_wrong_method_405() -> None:
     app = app_at(Clock())
-    assert app.handle(get("/insights/engagement/28hr")).status == 404
+    assert app.handle(get("/insights/engagement/7days")).status == 404
     refused = app.handle(get("/insights/engagement/totals"))
     assert (refused.status, refused.headers) == (405, (("Allow", "POST"),))
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import orjson
 import pytest
 
-from sandbox.asked import RefusedError, read_totals
+from sandbox.asked import Asked, read_asked
+from sandbox.catalogue import FOUR_LEVELS, HISTORICAL, TOTALS, Endpoint
+from sandbox.messages import RefusedError
 from tests.unit.sandbox.asking import BY_BOTH, ask_for
 
 AGAIN = " Please adjust your request and try again."
 UNSUPPORTED = "One or more of the groupBys you have specified are not supported: "
 
 
-def refusal(body: bytes) -> tuple[int, str]:
+def read_totals(body: bytes) -> Asked:
+    return read_asked(body, TOTALS)
+
+
+def refusal(body: bytes, endpoint: Endpoint = TOTALS) -> tuple[int, str]:
     with pytest.raises(RefusedError) as refused:
-        read_totals(body)
+        read_asked(body, endpoint)
     answer = refused.value.answer
     return answer.status, answer.content["errors"][0]
 
@@ -88,9 +95,17 @@ def test_an_unknown_metric_is_refused_by_its_name() -> None:
     assert "not supported: (likes, 7)." in text
 
 
-def test_private_metrics_are_forbidden_to_a_bearer_token() -> None:
-    body = ask_for([20], ["impressions", "favorites", "engagements"]).body
-    assert refusal(body) == (403, "Forbidden to access metrics: impressions, engagements")
+def test_metrics_are_those_of_the_endpoint() -> None:
+    clicks, quotes = ask_for([20], ["url_clicks"]).body, ask_for([20], ["quote_tweets"]).body
+    for body, takes, refuses, name in (
+        (clicks, HISTORICAL, TOTALS, "url_clicks"),
+        (quotes, TOTALS, HISTORICAL, "quote_tweets"),
+    ):
+        assert read_asked(body, takes).metrics == [name]
+        assert refusal(body, refuses) == (
+            400,
+            f"One or more of the engagement types you have specified are not supported: ({name}).{AGAIN}",
+        )
 
 
 @pytest.mark.parametrize("metrics", [[], {}, "favorites", 5])
@@ -99,7 +114,10 @@ def test_metrics_must_be_a_list_with_something_in_it(metrics: object) -> None:
 
 
 def test_a_metric_named_twice_counts_once_and_the_order_is_kept() -> None:
-    assert read_totals(ask_for([20], ["video_views", "retweets", "video_views"]).body).metrics == [4, 1]
+    assert read_totals(ask_for([20], ["video_views", "retweets", "video_views"]).body).metrics == [
+        "video_views",
+        "retweets",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +154,40 @@ def test_other_groupings_that_cannot_be_are_refused(groupings: object) -> None:
     assert refusal(ask_for([20], groupings=groupings).body)[0] == 400
 
 
+ALL_FOUR = ["tweet.id", "engagement.type", "engagement.day", "engagement.hour"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [list(order) for length in (1, 2, 3) for order in permutations(ALL_FOUR, length)]
+    + [ALL_FOUR, [ALL_FOUR[1], ALL_FOUR[0], *ALL_FOUR[2:]]],
+)
+def test_series_nest_in_any_order_and_four_levels_in_two(values: list[str]) -> None:
+    asked = read_asked(ask_for([20], ["favorites"], {"g": {"group_by": values}}).body, HISTORICAL)
+    assert asked.groupings == {"g": values}
+
+
+def test_no_other_order_of_four_levels_is_taken_and_no_second_grouping_of_four() -> None:
+    others = [list(order) for order in permutations(ALL_FOUR) if order not in FOUR_LEVELS]
+    assert len(others) == 22
+    for values in others:
+        body = ask_for([20], ["favorites"], {"g": {"group_by": values}}).body
+        assert refusal(body, HISTORICAL)[0] == 400
+    twice = {name: {"group_by": ALL_FOUR} for name in "ab"}
+    assert refusal(ask_for([20], ["favorites"], twice).body, HISTORICAL) == (
+        400,
+        "A request can have one grouping with four groupBys only." + AGAIN,
+    )
+
+
+def test_25_ids_are_taken_for_series_and_26_are_not() -> None:
+    assert len(read_asked(ask_for(list(range(1, 26)), ["replies"]).body, HISTORICAL).post_ids) == 25
+    assert refusal(ask_for(list(range(1, 27)), ["replies"]).body, HISTORICAL) == (
+        400,
+        "The number of Tweet IDs (26) exceeds the maximum of 25." + AGAIN,
+    )
+
+
 def test_fields_that_are_not_documented_are_passed_over() -> None:
-    body = {**orjson.loads(ask_for([20]).body), "start": "2015-08-01"}
+    body = {**orjson.loads(ask_for([20]).body), "more": "2015-08-01"}
     assert read_totals(orjson.dumps(body)) == read_totals(ask_for([20]).body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from sandbox.quota import Quota, RollingMinute
+from sandbox.quota import Quota, Rolling
 
 
 def test_a_minute_is_full_until_its_oldest_request_has_left_it() -> None:
@@ -56,7 +56,7 @@ def test_without_a_limit_all_are_let_in_and_no_headers_are_given() -> None:
 def test_the_busiest_minute_is_what_counting_each_window_gives() -> None:
     chance = random.Random(4)  # noqa: S311 - not a secret
     times = sorted(chance.uniform(0, 600) for _ in range(500))
-    minute = RollingMinute()
+    minute = Rolling()
     for now in times:
         minute.add(now)
     assert minute.most == max(sum(end - 60 < time <= end for time in times) for end in times)
