@@ -17,7 +17,7 @@ from sandbox.encoding import encode
 from sandbox.messages import RefusedError, Request
 from sandbox.series import summed
 from sandbox.totals import all_totals
-from sandbox.window import DAY, HOUR, LONGEST, Reach, Window, read_window, written
+from sandbox.window import DAY, HOUR, LONGEST, Reach, Window, read_moment, read_window, written
 from sandbox.world import World
 from tests.property.test_sandbox import ANY_JSON, GROUPINGS, POST_ID, SENT_ID
 from tests.unit.sandbox.asking import NOON, Clock, app_at, post_created_at
