@@ -140,11 +140,11 @@ def budget() -> list[Json]:
         ),
         over_time(
             "Post IDs in a request",
-            "Mean number of seats filled; a request has 250.",
+            "Mean number of seats filled, by endpoint; a request has 250, and 25 for the last 28 hours.",
             query(
-                "sum(rate(toptweets_request_ids_sum[$__rate_interval])) "
-                "/ sum(rate(toptweets_request_ids_count[$__rate_interval]))",
-                "mean",
+                "sum by (endpoint) (rate(toptweets_request_ids_sum[$__rate_interval])) "
+                "/ sum by (endpoint) (rate(toptweets_request_ids_count[$__rate_interval]))",
+                "{{endpoint}}",
             ),
             unit="short",
         ),
@@ -157,6 +157,19 @@ def budget() -> list[Json]:
                 "99th percentile",
             ),
             unit="s",
+        ),
+        over_time(
+            "Accounts asked for this month",
+            "Accounts whose Posts were asked for with their own tokens; those beyond the contract are billed.",
+            query("max(toptweets_handles_used)", "used"),
+            query("max(toptweets_handles_limit) > 0", "contract"),
+            unit="short",
+        ),
+        over_time(
+            "Refused accounts",
+            "Accounts whose tokens the API refuses: their Posts are not measured.",
+            query("sum by (account) (toptweets_account_refused)", "{{account}}"),
+            unit="short",
         ),
     ]
 

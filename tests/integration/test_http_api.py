@@ -33,7 +33,7 @@ ODD_NAMES = (
     "retweets",
 )
 GET_ROUTES = ("/", "/page/main.js", "/api/leaderboards", "/api/leaderboards/all/retweets", "/api/posts/20")
-ROUTES = (*GET_ROUTES, "/api/openapi.json", "/metrics", "/healthz", "/readyz", "/api/stream")
+ROUTES = (*GET_ROUTES, "/api/handles", "/api/openapi.json", "/metrics", "/healthz", "/readyz", "/api/stream")
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,7 @@ def test_a_post_is_told_with_all_that_is_known(client: httpx.Client) -> None:
         "measured_at": "2026-11-20T12:00:01.500Z",
         "due_at": "2026-11-20T12:01:00Z",
         "counts": {"retweets": 5, "video_views": None},
+        "rates": {},
         "per_hour": {"retweets": 1.235},
         "author": "jack",
         "text": "just setting up my twttr",
