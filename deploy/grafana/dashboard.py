@@ -160,7 +160,7 @@ def budget() -> list[Json]:
         ),
         over_time(
             "Accounts asked for this month",
-            "Accounts whose Posts were asked for with their own tokens; those beyond the contract are billed.",
+            "Accounts whose Posts were asked for with their own tokens; the contract bills the overage.",
             query("max(toptweets_handles_used)", "used"),
             query("max(toptweets_handles_limit) > 0", "contract"),
             unit="short",
