@@ -102,4 +102,5 @@ class Gathering:
             self._states[piece, rows[self._states[piece, rows] == Outcome.PENDING]] = outcome
 
     def _rows(self, post_ids: IntArray) -> IntArray:
-        return np.searchsorted(self.post_ids, post_ids).astype(np.int64, copy=False)
+        rows: IntArray = np.searchsorted(self.post_ids, post_ids).astype(np.int64, copy=False)
+        return rows
