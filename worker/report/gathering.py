@@ -79,7 +79,7 @@ class Gathering:
     def outcomes(self, why_not_told: str = NOT_ANSWERED) -> IntArray:
         """The outcome of each Post, now that all is asked. Who was not told of has failed."""
         pending = (self._states == Outcome.PENDING).any(axis=0)
-        outcomes = self._states.max(axis=0).astype(np.int64)
+        outcomes: IntArray = self._states.max(axis=0).astype(np.int64)
         outcomes[(outcomes == Outcome.MEASURED) & self._lacking.all(axis=1)] = Outcome.UNSUPPORTED
         outcomes[pending] = Outcome.FAILED
         for post_id in self.post_ids[pending].tolist():
