@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from worker.catalogue import Endpoint, Reach
 from worker.engagement.accounts import Account
 from worker.model import NOT_AVAILABLE, PUBLIC_METRICS, MetricName, PostId, Timestamp, first_post_id
 from worker.report.answered import Answered
+from worker.report.dates import iso
 from worker.report.document import Shown, make_document
 from worker.report.job import SERIES, Asked, Job
 from worker.report.journal import Identity, Journal
@@ -108,11 +109,9 @@ class FakeApi:
         return self.refusing
 
     def series(self, query: Query, told: Sequence[int]) -> dict[str, object]:
-        days = (
-            {"2025-10-08": "1", "2025-10-09": "2"}
-            if query.window is None
-            else {f"2025-09-{int(query.window.start // DAY) % 28 + 1:02}": "3"}
-        )
+        days = {"2025-10-08": "1", "2025-10-09": "2"}
+        if query.window is not None:
+            days = {iso(query.window.start)[:10]: "3"}
         return {SERIES: {str(post_id): dict.fromkeys(query.metrics, days) for post_id in told}}
 
     @property
@@ -138,6 +137,7 @@ def measure(
     async def work() -> Results | None:
         stop = asyncio.Event()
         api.stops_after = None if interrupt_at is None else (len(api.sent) + interrupt_at, stop.set)
+        folder.mkdir(exist_ok=True)
         journal = Journal.open(folder, Identity.of(asked, of, owners or {}), NOW, resume=resume)
         try:
             results = Results(of, job.metrics, by)
@@ -155,11 +155,9 @@ def document_of(results: Results, *, job: Job = TOTALS, top: int = 3, by: Sequen
     return make_document(job, Shown("Spring", top, by), results, NOW)
 
 
-def given_results(
-    values: Mapping[int, Sequence[int | None]], metrics: Sequence[str], **named: Any
-) -> Results:  # noqa: ANN401
+def given_results(values: Mapping[int, Sequence[int | None]], metrics: Sequence[str]) -> Results:
     """Results of Posts that were all measured with these values."""
-    of = posts(values, **named)
+    of = posts(values)
     results = Results(of, [MetricName(metric) for metric in metrics])
     for row, post_id in enumerate(of.ids.tolist()):
         listed = [NOT_AVAILABLE if value is None else value for value in values[post_id]]
