@@ -20,11 +20,11 @@ from worker.engagement import (
     Asker,
     Circuit,
     FixedToken,
-    HttpTransport,
     Quota,
     Requester,
     RetryPolicy,
 )
+from worker.engagement.lean import make_transport
 from worker.model import Seconds
 from worker.report.answered import Answered
 from worker.report.job import SERIES
@@ -84,7 +84,7 @@ async def connected(
     """The API as these settings say, for as long as the block lasts."""
     stamina.instrumentation.set_on_retry_hooks([])
     engagement, telemetry = settings.engagement, Telemetry(CollectorRegistry())
-    transport = HttpTransport(Seconds(engagement.timeout), engagement.in_flight)
+    transport = make_transport(Seconds(engagement.timeout), engagement.in_flight)
     circuits: dict[Account | None, Circuit] = {}
 
     def circuit(account: Account | None) -> Circuit:

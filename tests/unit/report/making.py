@@ -137,7 +137,6 @@ def measure(
     async def work() -> Results | None:
         stop = asyncio.Event()
         api.stops_after = None if interrupt_at is None else (len(api.sent) + interrupt_at, stop.set)
-        folder.mkdir(exist_ok=True)
         journal = Journal.open(folder, Identity.of(asked, of, owners or {}), NOW, resume=resume)
         try:
             results = Results(of, job.metrics, by)
@@ -148,6 +147,7 @@ def measure(
             journal.close()
         return results if whole else None
 
+    folder.mkdir(exist_ok=True)
     return asyncio.run(work())
 
 
