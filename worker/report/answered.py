@@ -31,8 +31,6 @@ class Answered:
     trees: Sequence[Mapping[str, object]] = ()
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing was learned."""
-        return not (
-            len(self.post_ids) or self.unavailable or self.refused or self.forbidden or len(self.failed)
-        )
+    def is_final(self) -> bool:
+        """Whether the API told of any Post. Failing is no last word: such Posts may be asked for again."""
+        return bool(len(self.post_ids) or self.unavailable or self.refused or self.forbidden)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -110,11 +111,16 @@ class Command:
         return FAILED if failed else DONE
 
     async def _measure(self, posts: Posts, settings: Settings) -> Document | None:
+        before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
         stop = stop_on_signals()
-        with shown_progress() as started:
-            return await run_report(
-                self.options, posts, settings, clock=SystemClock(), stop=stop, started=started
-            )
+        try:
+            with shown_progress() as started:
+                return await run_report(
+                    self.options, posts, settings, clock=SystemClock(), stop=stop, started=started
+                )
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
 
     def _read(self, settings: Settings) -> Posts:
         """The Posts of all inputs; what cannot be read is told with its place."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from worker.model import MetricName, PostId, Timestamp
+from worker.model import MetricName, Timestamp
 from worker.report.answered import Answered
 from worker.report.job import UsageError
 
@@ -105,6 +105,8 @@ class Journal:
     def add(self, key: Key, answered: Answered) -> None:
         """Write what a request told. When this returns, a killed process has not lost it.
 
+        Who failed is not written: whoever resumes wants to try those again.
+
         Raises:
             OSError: it cannot be written.
         """
@@ -117,8 +119,6 @@ class Journal:
         for name in ("unavailable", "refused", "forbidden", "trees"):
             if listed := getattr(answered, name):
                 line[name] = listed
-        if answered.failed:
-            line["failed"] = {str(post_id): reason for post_id, reason in answered.failed.items()}
         _write(self._descriptor, line)
 
     def close(self) -> None:
@@ -203,7 +203,6 @@ def _take(told: defaultdict[Key, list[Answered]], line: Mapping[str, Any]) -> No
         unavailable=line.get("unavailable", ()),
         refused=line.get("refused", ()),
         forbidden=line.get("forbidden", ()),
-        failed={PostId(int(post_id)): reason for post_id, reason in line.get("failed", {}).items()},
         trees=line.get("trees", ()),
     )
     told[Key(int(batch), int(piece))].append(answered)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 GRACE: Final = 3.0
 """Seconds that requests under way are given when a person stops the report: they are paid for."""
 
+_ROUNDS: Final = 2
+"""Times that a Post is asked for of which an answer with others in it said nothing."""
+
 _NOT_ITS_OWNER: Final = "not of the account whose token asked"
 
 
@@ -114,14 +117,18 @@ class Measuring:
             key = Key(number, piece)
             for answered in self._journal.told.get(key, ()) if number >= 0 else ():
                 self._tell(gathering, piece, answered)
-            open_ones = gathering.open(piece)
-            if open_ones and self._asking.stopped(batch.account) is None:
+            for _ in range(_ROUNDS):
+                left = gathering.open(piece)
+                if not left or self._asking.stopped(batch.account) is not None:
+                    break
                 if stop.is_set():
                     return
-                answered = await self._asking.ask(query, open_ones, batch.account)
-                if not answered.is_empty:
-                    self._journal.add(key, answered)
-                    self._tell(gathering, piece, answered)
+                answered = await self._asking.ask(query, left, batch.account)
+                gathering.add(piece, answered)
+                if not answered.is_final:
+                    break
+                self._journal.add(key, answered)
+                self._results.told_at(answered.at)
             self._advance(1)
         self._take(batch.rows, gathering, batch.account)
 
@@ -130,7 +137,7 @@ class Measuring:
         forbidden = self._results.rows_in(Outcome.FORBIDDEN)
         ids = self._results.posts.ids
         for answered in self._journal.told.get(Key(-1, 0), ()):
-            named = [*answered.post_ids.tolist(), *answered.unavailable, *answered.refused, *answered.failed]
+            named = [*answered.post_ids.tolist(), *answered.unavailable, *answered.refused]
             rows = np.intersect1d(self._results.posts.rows_of(named), forbidden)
             query = Query(self._job.endpoint, answered.metrics)
             gathering = Gathering(ids[rows], (query,), self._results.metrics)

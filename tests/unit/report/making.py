@@ -70,14 +70,14 @@ def count_of(post_id: int, metric: str) -> int:
 class FakeApi:
     """Answers from memory. ``gone``, ``secret`` and ``broken`` Posts fare as their names say.
 
-    ``silent``: of these the first answer says nothing. ``stops_after``: sets the event at so many requests.
+    ``silent``: how many answers say nothing of a Post. ``stops_after``: sets the event at so many requests.
     """
 
     gone: frozenset[int] = frozenset()
     secret: frozenset[int] = frozenset()
     broken: frozenset[int] = frozenset()
     foreign: frozenset[int] = frozenset()
-    silent: set[int] = field(default_factory=set)
+    silent: dict[int, int] = field(default_factory=dict)
     stops_after: tuple[int, Callable[[], object]] | None = None
     sent: list[tuple[Query, tuple[int, ...], str | None]] = field(default_factory=list)
     refusing: str | None = None
@@ -87,8 +87,9 @@ class FakeApi:
         if self.stops_after is not None and len(self.sent) == self.stops_after[0]:
             self.stops_after[1]()
         await asyncio.sleep(0)
-        left = [post_id for post_id in post_ids if post_id not in self.silent]
-        self.silent.difference_update(post_ids)
+        left = [post_id for post_id in post_ids if not self.silent.get(post_id)]
+        for post_id in set(post_ids).difference(left):
+            self.silent[post_id] -= 1
         forbidden = [one for one in left if account and one in self.foreign]
         taken = {*self.gone, *self.secret, *self.broken, *forbidden}
         told = [post_id for post_id in left if post_id not in taken]

@@ -54,10 +54,17 @@ def test_all_that_is_told_is_taken(tmp_path: Path) -> None:
 
 def test_posts_of_which_no_answer_says_a_word_have_failed(tmp_path: Path) -> None:
     of = ids(300)
-    assert outcomes(measure(FakeApi(silent=set(of[:7])), posts(of), tmp_path)) == {
+    assert outcomes(measure(FakeApi(silent=dict.fromkeys(of[:7], 2)), posts(of), tmp_path)) == {
         "measured": 293,
         "failed": 7,
     }
+
+
+def test_posts_that_an_answer_leaves_out_are_asked_for_once_more(tmp_path: Path) -> None:
+    of = ids(300)
+    api = FakeApi(silent=dict.fromkeys(of[:7], 1))
+    assert outcomes(measure(api, posts(of), tmp_path)) == {"measured": 300}
+    assert [len(sent[1]) for sent in api.sent if of[0] in sent[1]] == [250, 7]
 
 
 def test_when_the_token_is_refused_nothing_more_is_asked(tmp_path: Path) -> None:
@@ -96,12 +103,12 @@ def test_long_windows_are_added_up_and_count_only_when_all_pieces_are_there(tmp_
     of: list[PostId] = ids(60, days_old=200)
     window = Window(Timestamp(NOW - 70 * 86_400), NOW)
     job = Job(Endpoint.HISTORICAL, (FAVORITES,), Step.DAY, window)
-    api = FakeApi(silent={of[0]}, gone=frozenset({of[1]}))
+    api = FakeApi(silent={of[0]: 2}, gone=frozenset({of[1]}))
     given = posts(of, campaigns={"spring": of[:3]})
     results = measure(api, given, tmp_path, job=job, owners={ANNA: np.arange(60)}, by=["campaign"])
     assert outcomes(results) == {"measured": 58, "unavailable": 1, "failed": 1}
     assert results is not None
-    assert len(api.sent) == 3 * 3
+    assert len(api.sent) == 3 * 3 + 1
     assert results.values[5].tolist() == [3 * count_of(of[5], "favorites")]
     document = document_of(results, job=job, by=["campaign"])
     assert [point["value"] for point in document["series"]["favorites"]] == [3 * 58] * 3
@@ -125,20 +132,21 @@ def test_an_interrupted_report_goes_on_and_asks_for_nothing_twice(tmp_path: Path
 
 def test_a_finished_report_asks_only_for_those_that_were_not_answered(tmp_path: Path) -> None:
     of = ids(600)
-    api = FakeApi(silent=set(of[:5]), broken=frozenset(of[5:6]))
+    api = FakeApi(silent=dict.fromkeys(of[:5], 2), broken=frozenset(of[5:6]))
     assert outcomes(measure(api, posts(of), tmp_path)) == {"measured": 594, "failed": 6}
     assert outcomes(measure(api, posts(of), tmp_path, resume=True)) == {"measured": 599, "failed": 1}
-    assert api.sent[-1][1] == tuple(of[:5])
-    assert len(api.sent) == 4
+    assert api.sent[-1][1] == tuple(of[:6])
+    assert len(api.sent) == 5
+    assert outcomes(measure(FakeApi(), posts(of), tmp_path, resume=True)) == {"measured": 600}
     measure(api, posts(of), tmp_path, resume=True)
-    assert len(api.sent) == 4
+    assert len(api.sent) == 5
 
 
 def test_what_was_told_of_unowned_posts_is_not_asked_again(tmp_path: Path) -> None:
     of = ids(600)
     job = Job(Endpoint.TOTALS, (IMPRESSIONS, FAVORITES))
     owners = {ANNA: np.arange(600)}
-    api = FakeApi(foreign=frozenset(of[:550]), silent=set(of[5:9]))
+    api = FakeApi(foreign=frozenset(of[:550]), silent=dict.fromkeys(of[5:9], 2))
     first = measure(api, posts(of), tmp_path, job=job, owners=owners)
     assert outcomes(first) == {"measured": 596, "failed": 4}
     asked = len(api.sent)
