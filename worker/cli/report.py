@@ -18,32 +18,44 @@ _FAILED = 3
 
 def report(  # noqa: PLR0917 -- a command has its options as arguments
     inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE|FOLDER|-…", help="Post IDs in files of any shape, gzip too; -: stdin."),
+        list[str], typer.Argument(metavar="FILE|FOLDER|-…", help="Post IDs in any shape; -: standard input.")
     ],
-    endpoint: Annotated[str, typer.Option(help="totals, 28hr or historical.")] = "totals",
-    start: Annotated[str | None, typer.Option(help="Of historical: a date, or 7d, 6h, 30m ago.")] = None,
-    end: Annotated[str | None, typer.Option(help="The same; a missing end is 28 days away.")] = None,
-    metrics: Annotated[
-        list[str] | None, typer.Option(help="Names with commas, or all; what the endpoint has for you.")
+    endpoint: Annotated[
+        str, typer.Option(metavar="NAME", help="totals, 28hr or historical.", show_default=False)
+    ] = "totals",
+    start: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Historical: a date, or 7d, 6h, 30m.")
     ] = None,
-    group_by: Annotated[list[str] | None, typer.Option(help="Time series by day or hour.")] = None,
-    top: Annotated[int, typer.Option(min=0, max=100_000, help="Places of each top list.")] = 10,
-    by: Annotated[list[str] | None, typer.Option(help="Also of each campaign, author.")] = None,
-    account: Annotated[str | None, typer.Option(help="Whose Posts are those of unknown authors.")] = None,
-    name: Annotated[str, typer.Option(help="The report's name.")] = "Top Tweets",
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("report"),
-    format_: Annotated[str, typer.Option("--format", help="csv, json, html.")] = "csv,json,html",
+    end: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The same. If missing: 28 days away.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="With commas between them, or all.")
+    ] = None,
+    group_by: Annotated[
+        list[str] | None, typer.Option(metavar="STEP", help="A time series by day or hour.")
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="N", help="Places of each top list.")] = 10,
+    by: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Also of each campaign, author.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="HANDLE", help="Whose Posts without author are.")
+    ] = None,
+    name: Annotated[str, typer.Option(metavar="TEXT", help="The report's name.")] = "Top Tweets",
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="For the results.")] = Path("report"),
+    format_: Annotated[
+        str,
+        typer.Option("--format", metavar="NAMES", help="csv,json,html, which is all.", show_default=False),
+    ] = "csv,json,html",
     save_answers: Annotated[bool, typer.Option("--save-answers", help="Keep the API's answers.")] = False,
     append: Annotated[bool, typer.Option("--append", help="Go on with the daily tally.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it was interrupted.")] = False,
-    quota_share: Annotated[
-        float, typer.Option(min=0.000001, max=1.0, help="Share of engagement.requests_per_minute.")
-    ] = 1.0,
+    quota_share: Annotated[float, typer.Option(metavar="0…1", help="Share of the quota.")] = 1.0,
     explain: Annotated[bool, typer.Option("--explain", help="Say what it takes; ask nothing.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Report on the Posts of files. Exit code: 0 all told, 3 something failed, 2 asked wrongly."""
+    """Report on the Posts of files: docs/report.md. Exit code: 0, 3 if some failed, 2 if asked wrongly."""
     from worker.report.command import Command  # noqa: PLC0415 -- so that --help is quick
     from worker.report.job import UsageError  # noqa: PLC0415
 

@@ -65,6 +65,10 @@ class Command:
             UsageError: one is wrong, or some do not go together.
         """
         asked = Asked.parse(endpoint, metrics, group_by, start, end)
+        if not 0 < others["share"] <= 1:
+            raise UsageError(f"--quota-share {others['share']:g}: it is above 0 and at most 1")
+        if others["top"] < 0:
+            raise UsageError(f"--top {others['top']}: it is 0 or more")
         wanted = _words("--format", [formats], FORMATS)
         kinds = cast("Sequence[By]", _words("--by", by, _KINDS))
         return cls(inputs, Options(asked=asked, formats=wanted, by=kinds, **others))
