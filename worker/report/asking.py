@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
-import stamina
 from prometheus_client import CollectorRegistry
 
-from worker.catalogue import Reach
-from worker.engagement import (
-    Access,
-    Accounts,
-    AccountSigner,
-    Allowance,
-    AppOnlyAuth,
-    AppSigner,
-    Asker,
-    Circuit,
-    FixedToken,
-    Quota,
-    Requester,
-    RetryPolicy,
-)
+from worker.api import make_accounts, make_asker, make_reach
+from worker.engagement import Circuit, Quota
 from worker.engagement.lean import make_transport
 from worker.model import Seconds
 from worker.report.answered import Answered
@@ -33,22 +19,21 @@ from worker.telemetry import Telemetry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from worker.engagement import Account, Credentials, Outcome, Query, Transport
+    from worker.catalogue import Reach
+    from worker.engagement import Account, Accounts, Asker, Outcome, Query
     from worker.model import Clock, IntArray, MetricName, PostId
     from worker.settings import Settings
     from worker.settings.sections import Engagement
 
-_MEND_APP: Final = "check engagement.bearer_token, or engagement.consumer_key and consumer_secret"
 
-
-def accounts_of(settings: Settings) -> Accounts:  # noqa: ARG001 -- no setting names accounts yet
+def accounts_of(settings: Settings) -> Accounts:
     """The accounts that gave permission."""
-    return Accounts()
+    return make_accounts(settings.engagement.accounts_file)
 
 
-def reach_of(settings: Settings) -> Reach:  # noqa: ARG001 -- no setting says it yet
+def reach_of(settings: Settings) -> Reach:
     """How far back totals go."""
-    return Reach()
+    return make_reach(settings.engagement)
 
 
 def limit_of(engagement: Engagement, share: float) -> int:
@@ -59,9 +44,8 @@ def limit_of(engagement: Engagement, share: float) -> int:
 class Asking:
     """Asks the API, and says why a token should not be used any more."""
 
-    def __init__(self, asker: Asker, circuits: dict[Account | None, Circuit]) -> None:
+    def __init__(self, asker: Asker) -> None:
         self._asker = asker
-        self._circuits = circuits
 
     async def ask(self, query: Query, post_ids: Sequence[PostId], account: Account | None) -> Answered:
         """See ``measuring.Asking.ask``."""
@@ -70,7 +54,7 @@ class Asking:
 
     def stopped(self, account: Account | None) -> str | None:
         """See ``measuring.Asking.stopped``."""
-        return self._circuits[account].reason
+        return self._asker.stopped(account)
 
 
 @asynccontextmanager
@@ -82,59 +66,21 @@ async def connected(
     on_answer: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[Asking]:
     """The API as these settings say, for as long as the block lasts."""
-    stamina.instrumentation.set_on_retry_hooks([])
     engagement, telemetry = settings.engagement, Telemetry(CollectorRegistry())
-    transport = make_transport(Seconds(engagement.timeout), engagement.in_flight)
-    circuits: dict[Account | None, Circuit] = {}
-
-    def circuit(account: Account | None) -> Circuit:
-        circuits[account] = Circuit(Seconds(engagement.circuit_retry), clock, telemetry)
-        return circuits[account]
-
-    requester = Requester(
-        engagement.url,
-        transport=transport,
+    asker = make_asker(
+        engagement,
+        accounts_of(settings),
         quota=Quota(limit_of(engagement, share), clock),
-        retries=RetryPolicy(
-            engagement.attempts, Seconds(engagement.retry_wait), Seconds(engagement.retry_wait_max)
-        ),
+        circuit=Circuit(Seconds(engagement.circuit_retry), clock, telemetry),
         clock=clock,
         telemetry=telemetry,
         on_answer=on_answer,
-    )
-    asker = Asker(
-        requester,
-        Access(AppSigner(_credentials(engagement, transport)), circuit(None), _MEND_APP),
-        {
-            account: Access(
-                AccountSigner(*_consumer(engagement), account),
-                circuit(account),
-                f"check the token of the account {account.handle}",
-                owned=True,
-            )
-            for account in accounts_of(settings)
-        },
-        allowance=Allowance(reach_of(settings), clock),
-        clock=clock,
-        telemetry=telemetry,
+        transport=make_transport(Seconds(engagement.timeout), engagement.in_flight),
     )
     try:
-        yield Asking(asker, circuits)
+        yield Asking(asker)
     finally:
         await asker.close()
-
-
-def _credentials(engagement: Engagement, transport: Transport) -> Credentials:
-    if engagement.bearer_token is not None:
-        return FixedToken(engagement.bearer_token.get_secret_value())
-    return AppOnlyAuth(engagement.token_url, *_consumer(engagement), transport)
-
-
-def _consumer(engagement: Engagement) -> tuple[str, str]:
-    key, secret = engagement.consumer_key, engagement.consumer_secret
-    if key is None or secret is None:
-        raise ValueError("no consumer key and secret: the settings were not checked")
-    return key.get_secret_value(), secret.get_secret_value()
 
 
 def _answered(metrics: tuple[MetricName, ...], outcome: Outcome, *, with_series: bool) -> Answered:

@@ -132,7 +132,5 @@ def test_private_boards_need_accounts() -> None:
         "engagement": {"bearer_token": "t"},
         "boards": {"metrics": ["favorites", "engagement_rate"]},
     }
-    with pytest.raises(
-        SettingsError, match=r"only the owner .* engagement\.accounts_file"
-    ):
+    with pytest.raises(SettingsError, match=r"only the owner .* engagement\.accounts_file"):
         load(None, given)
