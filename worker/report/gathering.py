@@ -63,8 +63,8 @@ class Gathering:
         self._settle(piece, answered.unavailable, Outcome.UNAVAILABLE)
         self._settle(piece, answered.refused, Outcome.REFUSED)
         self._settle(piece, answered.forbidden, Outcome.FORBIDDEN)
-        self._settle(piece, answered.failed, Outcome.FAILED)
-        self.reasons.update(answered.failed)
+        for post_id in self._settle(piece, answered.failed, Outcome.FAILED):
+            self.reasons[post_id] = answered.failed[post_id]
         told = set(self.post_ids[rows].tolist()) if answered.trees else set()
         for tree in answered.trees:
             for post_id, points in points_of(tree.get(SERIES)).items():
@@ -95,11 +95,14 @@ class Gathering:
         """The time series of the Posts, a mapping for each piece of the window."""
         return self._points
 
-    def _settle(self, piece: int, post_ids: Iterable[PostId], outcome: Outcome) -> None:
-        listed = list(post_ids)
-        if listed:
-            rows = self._rows(np.array(listed, dtype=np.int64))
-            self._states[piece, rows[self._states[piece, rows] == Outcome.PENDING]] = outcome
+    def _settle(self, piece: int, post_ids: Iterable[PostId], outcome: Outcome) -> list[PostId]:
+        """Note the outcome of those of them that have none yet, and say who they are."""
+        listed = np.array(list(post_ids), dtype=np.int64)
+        rows = self._rows(listed)
+        fresh = self._states[piece, rows] == Outcome.PENDING
+        self._states[piece, rows[fresh]] = outcome
+        settled: list[PostId] = listed[fresh].tolist()
+        return settled
 
     def _rows(self, post_ids: IntArray) -> IntArray:
         rows: IntArray = np.searchsorted(self.post_ids, post_ids).astype(np.int64, copy=False)
