@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WIDTH: Final = 640
-HEIGHT: Final = 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 24, 28
+HEIGHT: Final = 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 30, 34
 
 
 def chart(title: str, points: Sequence[tuple[str, int | None]]) -> str:
@@ -26,7 +26,7 @@ def chart(title: str, points: Sequence[tuple[str, int | None]]) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
         f'<line class="axis" x1="{_LEFT}" y1="{base:.1f}" x2="{WIDTH - _RIGHT}" y2="{base:.1f}"/>'
         f"{shapes}"
-        f'<text x="{_LEFT}" y="16">{highest:,}</text>'
+        f'<text x="{_LEFT}" y="20">{highest:,}</text>'
         f'<text x="{_LEFT}" y="{HEIGHT - 8}">{escape(first)}</text>'
         f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{escape(last)}</text>'
         "</svg>"

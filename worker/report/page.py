@@ -63,10 +63,10 @@ def _sections(document: Document, tally: str | None) -> Iterator[str]:
 def _figures(figures: Mapping[str, Any], whose: str) -> Iterator[str]:
     """Curves and top lists of all Posts, or of a group."""
     if curves := "".join(_curve(metric, points) for metric, points in figures.get("series", {}).items()):
-        yield _section(f"{whose}over time", curves)
+        yield _section(f"{whose}Over time", curves)
     tops = "".join(_top(metric, places) for metric, places in figures["top"].items() if places)
     if tops:
-        yield _section(f"{whose}top Posts", f'<div class="beside">{tops}</div>')
+        yield _section(f"{whose}Top Posts", f'<div class="beside">{tops}</div>')
 
 
 def _totals(figures: Mapping[str, Any]) -> str:
@@ -138,7 +138,7 @@ def _top(metric: str, places: Sequence[Mapping[str, Any]]) -> str:
         (
             _number(place["rank"]),
             f'<a href="{escape(place["url"])}" rel="noreferrer">{escape(place["post_id"])}</a>'
-            + (f" <span class=soft>@{escape(place['author'])}</span>" if place["author"] else ""),
+            + (f' <span class="soft">@{escape(place["author"])}</span>' if place["author"] else ""),
             _number(place["value"]),
         )
         for place in places
@@ -167,7 +167,8 @@ def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -
         for row in rows
     )
     told = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table>{told}<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    table = f"<table>{told}<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    return f'<div class="wide">{table}</div>'
 
 
 def _number(value: int | None) -> str:
