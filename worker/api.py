@@ -50,6 +50,11 @@ def make_accounts(path: Path | None) -> Accounts:
     )
 
 
+def make_reach(engagement: Engagement) -> Reach:
+    """How far back totals go."""
+    return Reach(Seconds(engagement.impressions_reach), Seconds(engagement.video_views_reach))
+
+
 def make_asker(
     engagement: Engagement,
     accounts: Accounts,
@@ -60,11 +65,12 @@ def make_asker(
     telemetry: Telemetry,
     handles: Handles | None = None,
     on_answer: Callable[[bytes], None] | None = None,
+    transport: Transport | None = None,
 ) -> Asker:
     """The client of the Engagement API. ``circuit`` is that of the app's own token."""
     # Retries are counted in our own metrics and told in our own words.
     stamina.instrumentation.set_on_retry_hooks([])
-    transport = HttpTransport(Seconds(engagement.timeout), engagement.in_flight)
+    transport = transport or HttpTransport(Seconds(engagement.timeout), engagement.in_flight)
     requester = Requester(
         engagement.url,
         transport=transport,
@@ -76,12 +82,11 @@ def make_asker(
         telemetry=telemetry,
         on_answer=on_answer,
     )
-    reach = Reach(Seconds(engagement.impressions_reach), Seconds(engagement.video_views_reach))
     return Asker(
         requester,
         Access(AppSigner(_credentials(engagement, transport)), circuit, _MEND_APP),
         {account: _access(account, engagement, clock, telemetry) for account in accounts},
-        allowance=Allowance(reach, clock),
+        allowance=Allowance(make_reach(engagement), clock),
         account_used=lambda account: handles.note(account.handle) if handles else None,
         clock=clock,
         telemetry=telemetry,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from tests.unit.engagement.fakes import gives_up
-from worker.engagement import HttpTransport, Reply, StoppedError, TransientError
+from worker.engagement import HttpTransport, Reply, StoppedError, TransientError, Transport
+from worker.engagement.lean import LeanTransport, make_transport
 from worker.model import Seconds
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ TIMEOUT = Seconds(0.3)
 CANARY = "canary-81b2"
 
 Result = TypeVar("Result")
+KINDS: dict[str, Callable[[Seconds, int], Transport]] = {"now": HttpTransport}
+"""The transport at test. All of them keep the same promises."""
+
+
+@pytest.fixture(params=[HttpTransport, LeanTransport], autouse=True)
+def _each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "now", request.param)
 
 
 def answer(body: bytes, *headers: str, length: int | None = None, status: str = "200 OK") -> bytes:
@@ -44,7 +52,7 @@ async def silence() -> AsyncIterator[bytes]:
 
 def over_a_socket(
     pieces: Callable[[], AsyncIterator[bytes]],
-    work: Callable[[HttpTransport, str], Coroutine[Any, Any, Result]],
+    work: Callable[[Transport, str], Coroutine[Any, Any, Result]],
 ) -> Result:
     """What ``work`` makes of a server that sends these pieces for each request and hangs up."""
 
@@ -66,7 +74,7 @@ def over_a_socket(
 
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        transport = HttpTransport(TIMEOUT, 2)
+        transport = KINDS["now"](TIMEOUT, 2)
         try:
             async with asyncio.timeout(10):
                 return await work(transport, f"http://127.0.0.1:{port}/insights")
@@ -111,8 +119,15 @@ def test_an_answer_that_is_not_the_gzip_it_says_is_unreadable() -> None:
 
 def test_gzip_that_stops_early_is_not_taken_for_whole() -> None:
     packed = gzip.compress(b'{"a": "' + bytes(range(65, 91)) * 50 + b'"}')
-    got = reply_to(lambda: once(answer(packed[:-20], "Content-Encoding: gzip")))
-    assert not got.body.endswith(b"}")
+
+    async def body_or_error(transport: Transport, url: str) -> bytes:
+        try:
+            return (await transport.post(url, b"{}", {})).body
+        except TransientError as error:
+            return error.status.encode()
+
+    cut = over_a_socket(lambda: once(answer(packed[:-20], "Content-Encoding: gzip")), body_or_error)
+    assert not cut.endswith(b"}")
 
 
 def test_a_small_answer_that_unpacks_to_more_than_memory_should_hold_is_unreadable() -> None:
@@ -155,7 +170,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_after_a_timeout_the_connection_is_free_again() -> None:
     turns = [silence(), silence(), silence(), once(answer(b"at last"))]
 
-    async def several(transport: HttpTransport, url: str) -> bytes:
+    async def several(transport: Transport, url: str) -> bytes:
         for _ in range(3):
             error = await gives_up(transport.post(url, b"{}", {}))
             assert isinstance(error, TransientError)
@@ -166,7 +181,7 @@ def test_after_a_timeout_the_connection_is_free_again() -> None:
 
 
 def test_nobody_there_is_a_failed_connection() -> None:
-    async def refused(transport: HttpTransport, _: str) -> TransientError:
+    async def refused(transport: Transport, _: str) -> TransientError:
         error = await gives_up(transport.post("http://127.0.0.1:1/x", b"", {}))
         assert isinstance(error, TransientError)
         return error
@@ -183,8 +198,42 @@ def test_an_address_that_is_none_stops_and_says_what_to_check(url: str) -> None:
 
 @pytest.mark.parametrize("token", [f"{CANARY}\nX: y", f"{CANARY}\x00"])
 def test_a_token_that_cannot_be_sent_is_in_no_error(token: str) -> None:
-    async def sent(transport: HttpTransport, url: str) -> str:
+    async def sent(transport: Transport, url: str) -> str:
         error = await gives_up(transport.post(url, b"{}", {"Authorization": f"Bearer {token}"}))
         return "".join(traceback.format_exception(error)) + repr(error)
 
     assert CANARY not in over_a_socket(silence, sent)
+
+
+def test_an_answer_without_a_length_ends_with_its_connection() -> None:
+    assert reply_to(lambda: once(b"HTTP/1.1 200 OK\r\n\r\nall of it")).body == b"all of it"
+
+
+def test_an_answer_in_chunks_is_put_together() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nall\r\n6\r\n of it\r\n0\r\n\r\n"
+    assert reply_to(lambda: once(chunked)).body == b"all of it"
+    assert failure(lambda: once(chunked[:-9])).status == "connection"
+
+
+def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
+    async def several(transport: Transport, url: str) -> list[bytes]:
+        return [(await transport.post(url, b"{}", {})).body for _ in range(3)]
+
+    assert over_a_socket(lambda: once(answer(b"x", "Connection: close")), several) == [b"x"] * 3
+
+
+def test_where_there_is_a_proxy_the_client_that_knows_proxies_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert isinstance(asyncio.run(_made()), LeanTransport)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    assert isinstance(asyncio.run(_made()), HttpTransport)
+
+
+async def _made() -> Transport:
+    transport = make_transport(TIMEOUT, 1)
+    await transport.close()
+    return transport

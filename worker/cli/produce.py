@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from worker.cli.common import BAD_SETTINGS, TELL_WAIT_AFTER, ConfigOption, load_or_exit
 from worker.settings import Settings, load
@@ -19,6 +17,9 @@ from worker.settings.faults import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+    from rich.progress import Progress
 
     from worker.produce import Producing
     from worker.settings.sections import Kafka
@@ -84,6 +85,8 @@ def _faults(files: Sequence[str], campaigns: Sequence[str], topic: str, group: s
 
 
 def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str], topic: str) -> Producing:
+    from rich.console import Console  # noqa: PLC0415
+
     from worker.produce import ProduceError, Producing  # noqa: PLC0415
     from worker.reading import reading_rules  # noqa: PLC0415
 
@@ -163,6 +166,14 @@ def _opened(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def _progress(console: Console) -> Progress:
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -72,6 +72,10 @@ class Asker:
         """How long this token may not be used, in seconds; 0 when it may now."""
         return self._access(account).circuit.wait()
 
+    def stopped(self, account: Account | None) -> str | None:
+        """Why the API refuses everything to this token at present, if it does."""
+        return self._access(account).circuit.reason
+
     async def ask(
         self,
         query: Query,

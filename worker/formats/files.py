@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from worker.formats.details import included
-from worker.formats.lines import Line, read_lines
+from worker.formats.lines import Line, LinesOrBlocks, PlainIds, read_lines
 from worker.formats.parsing import parse_json
 from worker.formats.reasons import Reason, unreadable
 from worker.formats.record import RecordReader
@@ -62,26 +62,61 @@ def read_post_ids(
     whatever the stream holds raises nothing.
     """
     file = _File(name, RecordReader(rules or ReadingRules()), at)
-    lines = (line for line in read_lines(stream, max_line_bytes) if line.content and not _is_blank(line))
+    lines = (line for line in read_lines(stream, max_line_bytes) if not _is_blank(line))
     for first in lines:
         if isinstance(first.content, Unreadable):
             yield FileRecord(name, first.number, None, first.content)
-            continue
-        if first.content.lstrip().startswith(_JSON_STARTS):
-            yield from _read_json_file(file, first, first.content, lines, max_line_bytes)
         else:
-            yield from _read_text_file(file, first, first.content, lines)
-        return
+            yield from _read_file(file, first, first.content, lines, max_line_bytes)
+            return
+
+
+def read_in_blocks(
+    stream: BinaryIO, name: str, *, at: Timestamp, rules: ReadingRules | None = None
+) -> Iterator[FileRecord | PlainIds]:
+    """The same, but lines of a text file that are IDs and nothing else come as arrays, as many as there are.
+
+    For who needs no Sighting of each: a tenth of the cost.
+    """
+    file = _File(name, RecordReader(rules or ReadingRules()), at)
+    source = LinesOrBlocks(stream, _LONGEST_LINE)
+    read = iter(source)
+    # No blocks come before they are asked for.
+    lines = (line for line in cast("Iterator[Line]", read) if not _is_blank(line))
+    for first in lines:
+        if isinstance(first.content, Unreadable):
+            yield FileRecord(name, first.number, None, first.content)
+        elif not _is_one_id_a_line(first.content):
+            yield from _read_file(file, first, first.content, lines, _LONGEST_LINE)
+            return
+        else:
+            source.in_blocks = True
+            if not is_header(first.content.decode("latin-1")):
+                yield from file.read_line(first)
+            for line in read:
+                if isinstance(line, PlainIds):
+                    yield line
+                elif not _is_blank(line):
+                    yield from file.read_line(line)
+            return
 
 
 def _is_blank(line: Line) -> bool:
-    return isinstance(line.content, bytes) and line.content.isspace()
+    return isinstance(line.content, bytes) and (not line.content or line.content.isspace())
 
 
-def _read_text_file(file: _File, first: Line, content: bytes, rest: Iterator[Line]) -> Iterator[FileRecord]:
-    """One ID a line, or a table."""
+def _is_one_id_a_line(first: bytes) -> bool:
+    return not first.lstrip().startswith(_JSON_STARTS) and delimiter_of(first.decode("latin-1")) is None
+
+
+def _read_file(
+    file: _File, first: Line, content: bytes, rest: Iterator[Line], max_bytes: int
+) -> Iterator[FileRecord]:
+    """The file whose first line, with what it holds, is given."""
     text = content.decode("latin-1")
-    if delimiter := delimiter_of(text):
+    if content.lstrip().startswith(_JSON_STARTS):
+        yield from _read_json_file(file, first, content, rest, max_bytes)
+    elif delimiter := delimiter_of(text):
         for number, read in read_table(chain([first], rest), delimiter):
             reading = read if isinstance(read, Unreadable) else Sighting(read, (), file.at)
             yield FileRecord(file.name, number, None, reading)

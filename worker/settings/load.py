@@ -18,15 +18,19 @@ from worker.settings.types import is_duration
 from worker.settings.walk import fields, is_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
 _FILE_SUFFIX = "_file"
 
 
-def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
+def load(
+    path: Path | None, given: Mapping[str, Any] | None = None, *, unneeded: Container[str] = ()
+) -> Settings:
     """The settings of a TOML file (``None``: defaults), with ``given`` and the environment laid over them.
+
+    ``unneeded``: settings that need not be set, nor go with others, since they are not used.
 
     Raises:
         SettingsError: with every fault found. Of a file that cannot be read with that alone: what it would
@@ -39,7 +43,7 @@ def load(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
     _lay_over(values, dict(given or {}))
     _lay_over(values, _read_environment(faults))
     _read_secret_files(values, faults)
-    settings = _validate(values, faults)
+    settings = _validate(values, faults, unneeded)
     if settings is not None:
         faults.extend(read_accounts(settings.engagement.accounts_file)[1])
     if faults or settings is None:
@@ -159,7 +163,7 @@ def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> None:
             below[key] = value
 
 
-def _validate(values: dict[str, Any], faults: list[Fault]) -> Settings | None:
+def _validate(values: dict[str, Any], faults: list[Fault], unneeded: Container[str]) -> Settings | None:
     """Validate; take what is wrong out and validate the rest, so that disagreements are found too."""
     wrong = {fault.name.removesuffix(_FILE_SUFFIX) for fault in faults}
     for _ in range(2):
@@ -172,8 +176,8 @@ def _validate(values: dict[str, Any], faults: list[Fault]) -> Settings | None:
                 faults.append(fault)
                 _take_out(values, detail["loc"])
         else:
-            found = (fault for fault in disagreements(settings) if fault.name not in wrong)
-            faults.extend(_as_written(fault, values) for fault in found)
+            found = (fault for fault in disagreements(settings) if fault.name not in unneeded)
+            faults.extend(_as_written(fault, values) for fault in found if fault.name not in wrong)
             return settings
     return None
 

@@ -31,6 +31,7 @@ COMMANDS = [
     ["sandbox"],
     ["broker"],
     ["produce"],
+    ["report"],
     ["config"],
     *(["config", part] for part in ("check", "show", "schema", "template")),
 ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.formats.messages import AT, POST_ID, activity, native_retweet, v2_post
-from worker.formats.files import read_post_ids
+from worker.formats.files import read_in_blocks, read_post_ids
+from worker.formats.lines import PlainIds
 from worker.model import Sighting, Unreadable
 
 if TYPE_CHECKING:
@@ -195,3 +196,33 @@ def test_line_formats_are_streamed() -> None:
 
     readings = read_post_ids(Endless(), "posts", at=AT)  # type: ignore[arg-type]
     assert [next(readings).line for _ in range(1000)] == list(range(1, 1001))
+
+
+def in_blocks(content: bytes) -> list[int | str]:
+    found: list[int | str] = []
+    for record in read_in_blocks(io.BytesIO(content), "posts", at=AT):
+        if isinstance(record, PlainIds):
+            found += record.post_ids.tolist()
+        else:
+            found.append(record.reading.post_id if isinstance(record.reading, Sighting) else record.place)
+    return found
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_read_in_blocks_every_format_gives_the_same_ids(content: str) -> None:
+    assert in_blocks(content.encode()) == [A, B, C]
+    assert in_blocks(gzip.compress(content.encode())) == [A, B, C]
+
+
+def test_blocks_hold_the_plain_lines_and_leave_the_others_as_they_are() -> None:
+    content = "".join(f"{A + row}\r\n" for row in range(60_000))
+    (first, *blocks) = read_in_blocks(io.BytesIO(content.encode()), "posts", at=AT)
+    assert not isinstance(first, PlainIds)
+    assert first.line == 1
+    assert all(isinstance(block, PlainIds) for block in blocks[:-1])
+    assert len(blocks) < 10
+    assert in_blocks(content.encode()) == list(range(A, A + 60_000))
+    odd = f"{A}\nabc\n\n0{B}\n{2**64}\n{C}\n"
+    assert in_blocks(odd.encode()) == [A, "posts line 2", "posts line 4", "posts line 5", C]
+    many = in_blocks((odd * 9000).encode())
+    assert (len(many), many[-5::4], many[-2]) == (45_000, [A, C], "posts line 53999")

@@ -1,0 +1,184 @@
+"""What ``top-tweets report`` does with its options: explain, or measure, show progress and sum up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import structlog
+
+from worker.clock import SystemClock
+from worker.interpreter import calm_the_collector
+from worker.reading import reading_rules
+from worker.report.document import MEANINGS
+from worker.report.job import Asked, UsageError
+from worker.report.outputs import FORMATS
+from worker.report.posts import Inbox, find_files, read_all
+from worker.report.progress import shown_progress, while_it_takes
+from worker.report.run import Options, prepare, run_report
+from worker.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from worker.report.document import Document
+    from worker.report.job import By
+    from worker.report.posts import Posts
+    from worker.report.run import Prepared
+    from worker.settings import Settings
+
+DONE: Final = 0
+FAILED: Final = 3
+INTERRUPTED: Final = 130
+_COMPLAINTS_SHOWN: Final = 20
+_KINDS: Final = ("campaign", "author")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A call of the command, its options read."""
+
+    inputs: Sequence[str]
+    options: Options
+
+    @classmethod
+    def parse(
+        cls,
+        inputs: Sequence[str],
+        *,
+        endpoint: str,
+        start: str | None,
+        end: str | None,
+        metrics: Sequence[str],
+        group_by: Sequence[str],
+        by: Sequence[str],
+        formats: str,
+        **others: Any,  # noqa: ANN401 -- options that need no reading
+    ) -> Command:
+        """Read the options.
+
+        Raises:
+            UsageError: one is wrong, or some do not go together.
+        """
+        asked = Asked.parse(endpoint, metrics, group_by, start, end)
+        if not 0 < others["share"] <= 1:
+            raise UsageError(f"--quota-share {others['share']:g}: it is above 0 and at most 1")
+        if others["top"] < 0:
+            raise UsageError(f"--top {others['top']}: it is 0 or more")
+        wanted = _words("--format", [formats], FORMATS)
+        kinds = cast("Sequence[By]", _words("--by", by, _KINDS))
+        return cls(inputs, Options(asked=asked, formats=wanted, by=kinds, **others))
+
+    def explain(self, settings: Settings, echo: Callable[[str], object]) -> int:
+        """Say which requests are needed, and ask nothing."""
+        posts = self._read(settings)
+        prepared = prepare(self.options, posts, settings, SystemClock().now())
+        job, plan = prepared.job.described(), prepared.plan
+        echo(f"endpoint        {job['endpoint']}: {', '.join(prepared.job.metrics)}")
+        if prepared.job.window is not None:
+            pieces = len(list(prepared.job.window.split()))
+            echo(f"window          {job['start']} to {job['end']}, in {pieces} pieces of 4 weeks at most")
+        if prepared.job.step is not None:
+            echo(f"time series     by {job['group_by']}")
+        for account, requests in _by_account(prepared).items():
+            told = "bearer token of the app" if account is None else f"OAuth 1.0a token of {account}"
+            echo(f"authentication  {told}: {requests:,} requests")
+        echo(f"Posts           {len(posts):,} ({posts.given:,} given)")
+        for reason, rows in plan.unsupported.items():
+            echo(f"not asked for   {len(rows):,} Posts: {reason}")
+        echo(f"requests        {plan.requests:,}")
+        echo(f"time            {while_it_takes(prepared.minutes)} at {prepared.limit:,} requests a minute")
+        return DONE
+
+    def run(self, settings: Settings, echo: Callable[[str], object]) -> int:
+        """Measure, write the results and sum up; returns the exit code."""
+        calm_the_collector()
+        _quiet_logs()
+        posts = self._read(settings)
+        document = asyncio.run(self._measure(posts, settings))
+        if document is None:
+            _say(
+                f"report: interrupted; what was measured is kept in {self.options.out}. "
+                "The same command with --resume goes on, and asks for nothing twice."
+            )
+            return INTERRUPTED
+        for line in _summary(document):
+            echo(line)
+        echo(f"results in {self.options.out}")
+        if document["posts"]["failed"]:
+            _say("report: the same command with --resume asks again for those that failed")
+        failed = document["posts"]["failed"] or document["lines"]["unreadable"]
+        return FAILED if failed else DONE
+
+    async def _measure(self, posts: Posts, settings: Settings) -> Document | None:
+        before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+        stop = stop_on_signals()
+        try:
+            with shown_progress() as started:
+                return await run_report(
+                    self.options, posts, settings, clock=SystemClock(), stop=stop, started=started
+                )
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    def _read(self, settings: Settings) -> Posts:
+        """The Posts of all inputs; what cannot be read is told with its place."""
+        rules = replace(reading_rules(settings.intake), keep_author=True, keep_text=False)
+        inbox = Inbox(SystemClock().now(), rules)
+        posts = read_all(list(find_files(self.inputs, leave_out=self.options.out)), inbox)
+        for place in posts.unreadable[:_COMPLAINTS_SHOWN]:
+            _say(place)
+        if posts.unreadable_count > _COMPLAINTS_SHOWN:
+            _say(f"(of {posts.unreadable_count:,} places that cannot be read the report has more)")
+        if not len(posts):
+            raise UsageError(f"there is no Post ID in {', '.join(self.inputs)}")
+        return posts
+
+
+def _summary(document: Document) -> list[str]:
+    """What became of every ID, and the totals."""
+    posts = document["posts"]
+    duplicates = posts["given"] - posts["distinct"]
+    lines = [f"{posts['given']:>12,}  IDs given, {duplicates:,} of them again: {posts['distinct']:,} Posts"]
+    lines += [f"{posts[name]:>12,}  {name}: {meaning}" for name, meaning in MEANINGS.items()]
+    if document["lines"]["unreadable"]:
+        lines.append(f"{document['lines']['unreadable']:>12,}  places could not be read")
+    for metric, total in document["totals"].items():
+        value = "n/a" if total["value"] is None else f"{total['value']:,}"
+        lines.append(f"{value:>12}  {metric} of {total['posts']:,} Posts")
+    if document["engagement_rate"] is not None:
+        lines.append(f"{document['engagement_rate']:>12.2%}  engagement rate")
+    return lines
+
+
+def _by_account(prepared: Prepared) -> dict[str | None, int]:
+    counted: dict[str | None, int] = {}
+    for batch in prepared.plan.batches:
+        handle = None if batch.account is None else batch.account.handle
+        counted[handle] = counted.get(handle, 0) + len(batch.queries)
+    return counted
+
+
+def _words(option: str, named: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip() for text in named for word in text.split(",") if word.strip()))
+    for word in words:
+        if word not in known:
+            raise UsageError(f"{option} {word}: it is one of {', '.join(known)}")
+    return words
+
+
+def _quiet_logs() -> None:
+    """The client's events go to standard error, where they say that something is wrong."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
