@@ -151,7 +151,7 @@ class Tracker:
         self.boards.mend()
         self.boards.check()
         columns, groups = self.watchlist.columns, self.watchlist.groups
-        partitions = np.unique(columns.partitions[columns.states == State.MEASURED]).tolist()
+        partitions = np.unique(columns.partitions[columns.states != State.FREE]).tolist()
         for campaign in {*groups.campaigns(), *self.boards.campaigns()}:
             for metric in self.boards.metrics:
                 self._check_leaderboard(partitions, campaign, metric)

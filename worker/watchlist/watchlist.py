@@ -276,7 +276,7 @@ class Watchlist:
     def change_of(self, post_ids: Sequence[PostId]) -> Change:
         """The values of some Posts as if all were new: for boards that they have just joined."""
         rows = np.array([self._rows[post_id] for post_id in post_ids], dtype=np.intp)
-        rows = rows[self.columns.states[rows] == State.MEASURED]
+        rows = rows[~np.isnan(self.columns.values[rows]).all(axis=1)]
         new = self.columns.values[rows]
         return Change(self.columns.post_ids[rows], self._places(rows), np.full_like(new, np.nan), new)
 
@@ -306,7 +306,7 @@ class Watchlist:
         values = columns.values[:, self.metrics.index(metric)]
         groups = self.groups.with_campaign(campaign)
         rows = np.flatnonzero(
-            (columns.states == State.MEASURED)
+            ((columns.states == State.NEW) | (columns.states == State.MEASURED))
             & (columns.partitions == partition)
             & np.isin(columns.groups, groups)
             & ~np.isnan(values)

@@ -22,8 +22,9 @@ from tests.unit.watchlist.making import (
     sighting,
 )
 from worker.boards import BoardsLimits
-from worker.engagement import Outcome
-from worker.model import ALL, PostId, Seconds, Standings, Tombstone
+from worker.catalogue import Endpoint
+from worker.engagement import Account, Accounts, Outcome
+from worker.model import ALL, MetricName, PostId, Seconds, Standings, Tombstone
 from worker.telemetry import Telemetry
 from worker.tracker import Tracker
 from worker.watchlist import State
@@ -31,8 +32,8 @@ from worker.watchlist import State
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from worker.model import Campaign, Counts, MetricName, Sighting
-    from worker.watchlist import WatchlistLimits
+    from worker.model import Campaign, Counts, Sighting
+    from worker.watchlist import Lane, WatchlistLimits
 
 ONE, TWO, THREE, FOUR = (post(number) for number in (1, 2, 3, 4))
 
@@ -329,3 +330,64 @@ class TestTheCheck:
         posts.watchlist.drop_partition(0)
         with pytest.raises(AssertionError, match="should be"):
             posts.check()
+
+
+class TestAccounts:
+    """Posts of accounts: what the API says of whose they are."""
+
+    def owned(self) -> Tracker:
+        accounts = Accounts([Account("acme", "1", "t", "s"), Account("beta", "2", "t", "s")])
+        made = Tracker(
+            (LIKES, MetricName("impressions"), MetricName("url_clicks_28h")),
+            limits(),
+            BoardsLimits(2, 1),
+            half_growth=Seconds(4800.0),
+            telemetry=Telemetry(CollectorRegistry()),
+            accounts=accounts,
+        )
+        made.take(0, [sighting(ONE, author="Acme"), sighting(TWO)._replace(author_id="2")], NOW)
+        return made
+
+    def lane(self, made: Tracker, endpoint: Endpoint, account: int) -> Lane:
+        (found,) = (
+            lane for lane in made.watchlist.lanes if (lane.endpoint, lane.account) == (endpoint, account)
+        )
+        return found
+
+    def test_an_author_is_known_by_handle_or_number(self) -> None:
+        made = self.owned()
+        assert self.lane(made, Endpoint.TOTALS, 1).first_unmeasured(9) == [ONE]
+        assert self.lane(made, Endpoint.TOTALS, 2).first_unmeasured(9) == [TWO]
+        assert made.watchlist.app.first_unmeasured(9) == []
+
+    @pytest.mark.parametrize(("author", "account"), [("2", 2), ("77", 0), (None, 0)])
+    def test_a_forbidden_post_goes_to_whom_the_api_named(self, author: str | None, account: int) -> None:
+        made = self.owned()
+        lane = self.lane(made, Endpoint.TOTALS, 1)
+        lane.mark_asked([ONE], NOW)
+        authors = {} if author is None else {ONE: author}
+        made.answered(Outcome(later(1), forbidden=(ONE,), authors=authors), lane)
+        assert ONE in self.lane(made, Endpoint.TOTALS, account).first_unmeasured(9)
+        assert ONE not in lane.first_unmeasured(9)
+        made.check()
+
+    def test_the_last_28_hours_are_a_board_of_their_own_and_exact(self) -> None:
+        made = self.owned()
+        recent = self.lane(made, Endpoint.LAST_28H, 1)
+        made.answered(Outcome(later(1), counts=[counts({ONE: (7,)}, later(1))]), recent)
+        made.check()
+        assert made.boards.merged(ALL, MetricName("url_clicks_28h")) == [(ONE, 7.0)]
+        totals = self.lane(made, Endpoint.TOTALS, 1)
+        made.answered(Outcome(later(2), counts=[counts({ONE: (3, 90)}, later(2))]), totals)
+        made.check()
+        assert made.boards.merged(ALL, MetricName("url_clicks_28h")) == [(ONE, 7.0)]
+        assert made.boards.merged(ALL, MetricName("impressions")) == [(ONE, 90.0)]
+
+
+def test_a_post_that_was_set_aside_leaves_the_boards_and_is_looked_at_again_rarely() -> None:
+    posts = tracking({ONE: 5, TWO: 4})
+    answered(posts, {ONE: 5, TWO: 4})
+    posts.answered(Outcome(later(9), failed={ONE: "500"}))
+    posts.check()
+    assert posts.boards.merged(ALL, LIKES) == [(TWO, 4.0)]
+    assert posts.watchlist.states()[State.UNAVAILABLE] == 1
