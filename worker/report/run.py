@@ -96,7 +96,10 @@ async def run_report(
         UsageError: the job cannot be done as it was asked for.
         OSError: the folder cannot be written to.
     """
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {options.out}: {error.strerror or error}") from None
     owners = prepare(options, posts, settings, clock.now()).owners
     identity = Identity.of(options.asked, posts, owners)
     journal = Journal.open(options.out, identity, clock.now(), resume=options.resume)
