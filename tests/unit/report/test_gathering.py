@@ -24,9 +24,10 @@ QUERY = Query(Endpoint.HISTORICAL, METRICS)
 def answered(
     counts: Mapping[PostId, Sequence[int]],
     metrics: tuple[MetricName, ...] = METRICS,
-    **others: Sequence[PostId],
+    outcomes: Mapping[str, Sequence[PostId]] | None = None,
 ) -> Answered:
     values = np.array(list(counts.values()), dtype=np.int64).reshape(len(counts), len(metrics))
+    others = outcomes or {}
     return Answered(
         Timestamp(0.0),
         metrics,
@@ -54,13 +55,13 @@ def test_pieces_are_added_up() -> None:
 @pytest.mark.parametrize("outcome", ["unavailable", "refused", "failed"])
 @pytest.mark.parametrize("first", [True, False])
 def test_of_a_post_that_one_piece_lacks_the_gravest_outcome_counts(outcome: str, first: bool) -> None:  # noqa: FBT001
-    pieces = [answered({B: (1, 1)}, **{outcome: [A]}), answered({A: (1, 1), B: (1, 1)})]
+    pieces = [answered({B: (1, 1)}, outcomes={outcome: [A]}), answered({A: (1, 1), B: (1, 1)})]
     made = gathering(*(pieces if first else pieces[::-1]))
     assert made.outcomes().tolist() == [Outcome[outcome.upper()], Outcome.MEASURED]
 
 
 def test_who_was_not_told_of_in_every_piece_has_failed() -> None:
-    made = gathering(answered({A: (1, 1), B: (1, 1)}), answered({B: (1, 1)}, unavailable=[]))
+    made = gathering(answered({A: (1, 1), B: (1, 1)}), answered({B: (1, 1)}))
     assert made.open(1) == [A]
     assert made.outcomes("the token was refused").tolist() == [Outcome.FAILED, Outcome.MEASURED]
     assert made.reasons == {A: "the token was refused"}
@@ -81,7 +82,7 @@ def test_a_metric_that_is_asked_for_in_some_pieces_only_is_of_those() -> None:
 
 def test_of_what_is_said_twice_the_first_word_counts() -> None:
     made = gathering(answered({A: (1, 1), B: (1, 1)}), answered({A: (1, 1), B: (1, 1)}))
-    made.add(0, answered({A: (9, 9)}, unavailable=[B], failed=[A]))
+    made.add(0, answered({A: (9, 9)}, outcomes={"unavailable": [B], "failed": [A]}))
     assert made.values().tolist() == [[2, 2], [2, 2]]
     assert made.outcomes().tolist() == [Outcome.MEASURED, Outcome.MEASURED]
     assert made.reasons == {}
