@@ -14,14 +14,17 @@ SWITCH_INTERVAL: Final = 0.01
 """Seconds that a thread may run while others wait for their turn; Python's default is half of it."""
 
 
-def calm_the_collector() -> None:
+def calm_the_collector(*, collect: bool = True) -> None:
     """Look for cycles a hundred times more rarely, and never among what start-up made.
 
     Every record makes a few short-lived objects and hardly a cycle, while a million Posts' objects live on:
     with Python's defaults a quarter of the worker's CPU goes into walking them
     (``docs/decisions/0006-garbage-collector.md``). What is in no cycle is freed at once, as always.
+
+    ``collect``: first look for what start-up left; a process that ends soon has no use for it.
     """
-    gc.collect()
+    if collect:
+        gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, _YOUNG_RUNS, _OLD_RUNS)
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import ssl
 import traceback
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.unit.engagement.fakes import gives_up
 from worker.engagement import HttpTransport, Reply, StoppedError, TransientError, Transport
@@ -16,6 +24,7 @@ from worker.model import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
 
 TIMEOUT = Seconds(0.3)
 CANARY = "canary-81b2"
@@ -237,3 +246,63 @@ async def _made() -> Transport:
     transport = make_transport(TIMEOUT, 1)
     await transport.close()
     return transport
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, private = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate, private
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_over_tls_only_a_certificate_that_is_trusted_is_talked_to(
+    known: bool,  # noqa: FBT001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    certificate, private = _certificate(tmp_path)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, private)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer(b"safe"))
+            await writer.drain()
+        writer.close()
+
+    async def ask() -> bytes | str:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        transport = KINDS["now"](Seconds(5.0), 1)
+        try:
+            return (await transport.post(f"https://127.0.0.1:{port}/x", b"{}", {})).body
+        except TransientError as error:
+            return error.status
+        finally:
+            await transport.close()
+            server.close()
+
+    assert asyncio.run(ask()) == (b"safe" if known else "connection")

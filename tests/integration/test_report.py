@@ -6,10 +6,12 @@ import csv
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,6 @@ from worker.model import PUBLIC_METRICS, Timestamp, first_post_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from typer.testing import Result
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 NOW = 1_760_011_200
 OLDEST = first_post_id(Timestamp(NOW - 3 * 86_400))
 IDS = [OLDEST + (number << 30) + number for number in range(600)]
+ROOT = Path(__file__).parents[2]
 TOKEN = "sandbox-token"  # noqa: S105 -- the sandbox's documented default
 
 
@@ -140,6 +142,8 @@ def test_lines_that_cannot_be_read_are_told_with_their_place(sandbox: RunningSan
         (["ids.txt", "--metrics", "impressions", "--account", "ben"], "--account ben: no such account"),
         (["ids.txt", "--quota-share", "1.5"], "quota-share"),
         (["empty.txt"], "there is no Post ID in empty.txt"),
+        (["ids.txt", "--out", "ids.txt"], "--out ids.txt: File exists"),
+        (["ids.txt", "--top", "-1"], "--top -1"),
         ([], "Missing argument"),
     ],
 )
@@ -186,6 +190,20 @@ def test_explain_asks_nothing_and_needs_no_token(tmp_path: Path, monkeypatch: py
     result = report("ids.txt", "--explain", *period, "--group-by", "day")
     assert "not asked for   1,200 Posts: historical needs the token" in result.stdout
     assert "in 3 pieces" in result.stdout
+
+
+def test_a_token_is_fetched_with_the_consumer_key(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = environment(sandbox.url)
+    del settings["TOPTWEETS_ENGAGEMENT__BEARER_TOKEN"]
+    settings["TOPTWEETS_ENGAGEMENT__CONSUMER_KEY"] = sandbox.settings.consumer_key
+    settings["TOPTWEETS_ENGAGEMENT__CONSUMER_SECRET"] = sandbox.settings.consumer_secret
+    settings["TOPTWEETS_ENGAGEMENT__TOKEN_URL"] = f"{sandbox.url}/oauth2/token"
+    set_environment(monkeypatch, settings)
+    (tmp_path / "ids.txt").write_text("".join(f"{post_id}\n" for post_id in IDS))
+    assert report("ids.txt").exit_code == 0
+    assert told(tmp_path / "report")["posts"]["failed"] == 0
 
 
 def test_answers_are_saved_as_they_came(sandbox: RunningSandbox, tmp_path: Path) -> None:
@@ -266,3 +284,19 @@ def test_no_client_of_kafka_is_loaded(sandbox: RunningSandbox, tmp_path: Path) -
         [sys.executable, "-c", code], capture_output=True, text=True, env=inherited, timeout=30, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
+
+
+def test_the_commands_of_the_page_run_on_the_sandbox(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    (block,) = (one for one in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "export" in one)
+    assert "http://127.0.0.1:8090" in block
+    script = 'set -e; top-tweets() { "$PYTHON" -m worker "$@"; }\n'
+    script += block.replace("http://127.0.0.1:8090", sandbox.url)
+    inherited = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHON": sys.executable}
+    command = ["bash", "-c", script]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env=inherited, timeout=60, check=True
+    )
+    assert "2  IDs given, 0 of them again: 2 Posts" in done.stdout
+    document = json.loads((tmp_path / "spring" / "report.json").read_text())
+    assert (document["name"], list(document["by"]["author"])) == ("Spring launch", ["anna"])

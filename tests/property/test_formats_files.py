@@ -10,7 +10,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.formats.files import read_post_ids
+from worker.formats.files import read_in_blocks, read_post_ids
+from worker.formats.lines import PlainIds
 from worker.model import MAX_POST_ID, Sighting, Timestamp
 
 AT = Timestamp(1763719740.125)
@@ -88,3 +89,25 @@ def test_any_bytes_are_read_to_their_end(content: bytes, cut: bool) -> None:  # 
     seen(content)
     compressed = gzip.compress(content)
     seen(compressed[: len(compressed) // 2] if cut else compressed + content)
+
+
+@given(
+    st.lists(
+        st.integers(0, 2**64).map(str)
+        | st.sampled_from(["", " ", "ids", "7 8", "1,2", "abc", '{"id": 5}', "[5, 6]", "007", "\ufeff9"]),
+        max_size=30,
+    ),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+)
+def test_in_blocks_the_same_is_read(lines: list[str], end: str, packed_: bool) -> None:  # noqa: FBT001
+    content = end.join(lines).encode()
+    content = gzip.compress(content) if packed_ else content
+    found: list[int | str] = []
+    for record in read_in_blocks(io.BytesIO(content), "posts", at=AT):
+        if isinstance(record, PlainIds):
+            found += record.post_ids.tolist()
+        else:
+            reading = record.reading
+            found.append(reading.post_id if isinstance(reading, Sighting) else str(reading))
+    assert found == seen(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from worker.api import make_accounts, make_asker, make_reach
 from worker.engagement import Circuit, Quota
 from worker.engagement.lean import make_transport
-from worker.model import Seconds
+from worker.model import Seconds, Timestamp
 from worker.report.answered import Answered
 from worker.report.job import SERIES
 from worker.telemetry import Telemetry
@@ -34,6 +35,15 @@ def accounts_of(settings: Settings) -> Accounts:
 def reach_of(settings: Settings) -> Reach:
     """How far back totals go."""
     return make_reach(settings.engagement)
+
+
+def earliest_of(settings: Settings, now: Timestamp) -> Timestamp:
+    """The moment from which historical has anything."""
+    engagement = settings.engagement
+    begins = datetime.fromisoformat(engagement.historical_from).replace(tzinfo=UTC).timestamp()
+    if engagement.historical_reach:
+        begins = max(begins, now - engagement.historical_reach)
+    return Timestamp(begins)
 
 
 def limit_of(engagement: Engagement, share: float) -> int:

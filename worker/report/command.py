@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -23,7 +24,7 @@ from worker.report.run import Options, prepare, run_report
 from worker.signals import stop_on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from worker.report.document import Document
     from worker.report.job import By
@@ -96,10 +97,10 @@ class Command:
 
     def run(self, settings: Settings, echo: Callable[[str], object]) -> int:
         """Measure, write the results and sum up; returns the exit code."""
-        calm_the_collector()
-        _quiet_logs()
+        calm_the_collector(collect=False)
         posts = self._read(settings)
-        document = asyncio.run(self._measure(posts, settings))
+        with _quiet_logs():
+            document = asyncio.run(self._measure(posts, settings))
         if document is None:
             _say(
                 f"report: interrupted; what was measured is kept in {self.options.out}. "
@@ -172,12 +173,18 @@ def _words(option: str, named: Sequence[str], known: Sequence[str]) -> tuple[str
     return words
 
 
-def _quiet_logs() -> None:
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
     """The client's events go to standard error, where they say that something is wrong."""
+    before = structlog.get_config()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _say(text: str) -> None:

@@ -10,6 +10,9 @@ from worker.catalogue import HOUR, LONGEST_WINDOW
 from worker.engagement.query import Window
 from worker.model import Timestamp
 
+EVER: Final = Timestamp(0.0)
+"""Earlier than anything."""
+
 _AGO: Final = re.compile(r"(\d{1,6})\s*(d|h|m)(?:\s+ago)?")
 _UNITS: Final = {"d": 86_400.0, "h": 3600.0, "m": 60.0}
 _DIGITS: Final = re.compile(r"\d{12}")
@@ -39,11 +42,14 @@ def parse_moment(text: str, now: Timestamp) -> Timestamp:
         raise ValueError(f"{text!r} is no date; {_RIGHT}") from None
 
 
-def parse_window(start: str | None, end: str | None, now: Timestamp) -> Window:
+def parse_window(start: str | None, end: str | None, now: Timestamp, earliest: Timestamp = EVER) -> Window:
     """The period from start to end, in whole hours that are over; a missing end is 28 days away.
 
+    It begins at ``earliest`` at the earliest, in the first whole hour.
+
     Raises:
-        ValueError: a date cannot be read, lies in the future, or the end is not after the start.
+        ValueError: a date cannot be read, lies in the future or before ``earliest``, or the end is not
+            after the start.
     """
     begins = None if start is None else parse_moment(start, now) // HOUR * HOUR
     ends = None if end is None else -(-parse_moment(end, now) // HOUR) * HOUR
@@ -55,6 +61,10 @@ def parse_window(start: str | None, end: str | None, now: Timestamp) -> Window:
         begins = ends - LONGEST_WINDOW
     elif ends is None:
         ends = begins + LONGEST_WINDOW
+    if start is None or begins > earliest - HOUR:
+        begins = max(begins, -(-earliest // HOUR) * HOUR)
+    else:
+        raise ValueError(f"--start {iso(begins)}: the API has nothing from before {iso(earliest)}")
     # The hour at hand is not over, and the API refuses ends in the future.
     ends = min(ends, now // HOUR * HOUR)
     if begins >= ends:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from worker.catalogue import PRIVATE_TOTALS, SERIES_METRICS, TOTALS_METRICS, Endpoint
 from worker.engagement.query import DAYS, HOURS, METRIC, POST
 from worker.model import PUBLIC_METRICS
-from worker.report.dates import iso, parse_window
+from worker.report.dates import EVER, iso, parse_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -97,8 +97,8 @@ class Asked:
             )
         return cls(where, _metrics(where, metrics), _step(where, group_by), start, end)
 
-    def at(self, now: Timestamp) -> Job:
-        """The job as of a moment.
+    def at(self, now: Timestamp, earliest: Timestamp = EVER) -> Job:
+        """The job as of a moment; ``earliest``: from when on historical has anything.
 
         Raises:
             UsageError: the dates cannot be read, or say no period.
@@ -106,7 +106,7 @@ class Asked:
         if self.endpoint is not Endpoint.HISTORICAL:
             return Job(self.endpoint, self.metrics, self.step)
         try:
-            window = parse_window(self.start, self.end, now)
+            window = parse_window(self.start, self.end, now, earliest)
         except ValueError as error:
             raise UsageError(str(error)) from None
         return Job(self.endpoint, self.metrics, self.step, window)

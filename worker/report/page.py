@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _STYLE: Final = Path(__file__).with_name("page.css")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _PLACES_SHOWN: Final = 100
+_GROUPS_SHOWN: Final = 50
 _DAYS_OF_A_CURVE: Final = 2
 
 
@@ -54,8 +55,11 @@ def _sections(document: Document, tally: str | None) -> Iterator[str]:
         yield _section("Day by day", days)
     yield from _figures(document, "")
     for by, groups in document.get("by", {}).items():
-        for group, figures in groups.items():
+        shown = sorted(groups.items(), key=lambda item: -item[1]["posts"]["measured"])[:_GROUPS_SHOWN]
+        for group, figures in shown:
             yield from _figures(figures, f"{by} {group}: ")
+        if len(groups) > _GROUPS_SHOWN:
+            yield f'<p class="about">The {_GROUPS_SHOWN} largest; the other files have every {by}.</p>'
     if document["lines"]["places"]:
         yield _section("Not readable", _places(document["lines"]))
 

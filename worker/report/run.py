@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.report.asking import accounts_of, connected, limit_of, reach_of
+from worker.report.asking import accounts_of, connected, earliest_of, limit_of, reach_of
 from worker.report.document import Shown, make_document
 from worker.report.job import UsageError, needs_owner
 from worker.report.journal import Identity, Journal
@@ -72,7 +72,7 @@ def prepare(options: Options, posts: Posts, settings: Settings, now: Timestamp) 
     Raises:
         UsageError: the dates say no period, or there is no such account.
     """
-    job = options.asked.at(now)
+    job = options.asked.at(now, earliest_of(settings, now))
     owners = _owners(posts, job, accounts_of(settings), options.account)
     plan = make_plan(posts, job, owners, reach_of(settings), now)
     return Prepared(job, plan, owners, limit_of(settings.engagement, options.share))
@@ -96,7 +96,10 @@ async def run_report(
         UsageError: the job cannot be done as it was asked for.
         OSError: the folder cannot be written to.
     """
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {options.out}: {error.strerror or error}") from None
     owners = prepare(options, posts, settings, clock.now()).owners
     identity = Identity.of(options.asked, posts, owners)
     journal = Journal.open(options.out, identity, clock.now(), resume=options.resume)

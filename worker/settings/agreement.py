@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -137,6 +138,10 @@ def _engagement(engagement: Engagement) -> Iterator[Fault]:
     if engagement.accounts_file is not None and missing:
         right = "accounts' requests are signed with the app's consumer_key and consumer_secret: give both"
         yield Fault("engagement.accounts_file", shown(str(engagement.accounts_file)), right)
+    try:
+        date.fromisoformat(engagement.historical_from)
+    except ValueError:
+        yield Fault("engagement.historical_from", shown(engagement.historical_from), "a day, YYYY-MM-DD")
     if engagement.retry_wait > engagement.retry_wait_max:
         right = f"at most engagement.retry_wait_max, which is {write_duration(engagement.retry_wait_max)}"
         yield Fault("engagement.retry_wait", write_duration(engagement.retry_wait), right)

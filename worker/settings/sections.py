@@ -203,6 +203,14 @@ class Engagement(Section):
     video_views_reach: Duration = Field(
         155_520_000.0, gt=0, description="age up to which totals have a Post's video views"
     )
+    historical_from: str = Field(
+        "2014-09-01",
+        pattern=r"^\d{4}-\d{2}-\d{2}$",
+        description="day (UTC) before which historical has nothing: no report starts earlier",
+    )
+    historical_reach: Duration = Field(
+        0.0, description="age up to which historical goes back, such as 365d; 0: to historical_from"
+    )
     requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         60, description="the contract: requests in any rolling minute"
     )

@@ -70,6 +70,29 @@ def test_the_future_is_refused(start: str, end: str | None) -> None:
         parse_window(start, end, NOW)
 
 
+EARLIEST = parse_moment("2014-09-01 10:30", NOW)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2014-09-01 10:00", "2014-09-02", "2014-09-01T11:00:00Z"),
+        ("2014-09-01 10:35", "2014-09-02", "2014-09-01T11:00:00Z"),
+        (None, "2014-09-12", "2014-09-01T11:00:00Z"),
+        ("2014-10-01", "2014-10-02", "2014-10-01T00:00:00Z"),
+    ],
+)
+def test_nothing_is_asked_for_from_before_the_api_has_anything(
+    start: str | None, end: str, expected: str
+) -> None:
+    assert iso(parse_window(start, end, NOW, EARLIEST).start) == expected
+
+
+def test_a_start_before_the_api_has_anything_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing from before 2014-09-01T10:30:00Z"):
+        parse_window("2014-08-31", "2014-09-02", NOW, EARLIEST)
+
+
 def test_long_windows_are_split_into_pieces_that_meet() -> None:
     pieces = list(parse_window("2015-01-01", "2015-04-01", NOW).split())
     assert [piece.end for piece in pieces[:-1]] == [piece.start for piece in pieces[1:]]

@@ -148,6 +148,18 @@ def test_the_page_needs_nothing_else_and_escapes_everything(document: Document) 
     assert f"{NASTY} line 1" in read.text
 
 
+def test_of_very_many_groups_the_page_shows_the_largest(tmp_path: Path) -> None:
+    of = ids(60)
+    given = posts(of, authors={f"a{number}": of[: number + 1] for number in range(60)})
+    results = measure(FakeApi(), given, tmp_path, by=["author"])
+    assert results is not None
+    text = page(document_of(results, by=["author"]))
+    assert "author a59: Top Posts" in text
+    assert "author a9: Top Posts" not in text
+    assert "<td>a9</td>" in text
+    assert "The 50 largest" in text
+
+
 def test_series_are_charts_with_a_table_beside_each_and_csv() -> None:
     results = given_results({1: (4,)}, ["favorites"])
     results.sums.add([""], [{MetricName("favorites"): {1_760_000_400: 3, 1_760_004_000: 5}}])
