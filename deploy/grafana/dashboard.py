@@ -162,13 +162,13 @@ def budget() -> list[Json]:
             "Accounts asked for this month",
             "Accounts whose Posts were asked for with their own tokens; the contract bills the overage.",
             query("max(toptweets_handles_used)", "used"),
-            query("max(toptweets_handles_limit) > 0", "contract"),
+            query("max(toptweets_handles_limit)", "contract"),
             unit="short",
         ),
         over_time(
             "Refused accounts",
-            "Accounts whose tokens the API refuses: their Posts are not measured.",
-            query("sum by (account) (toptweets_account_refused)", "{{account}}"),
+            "Accounts whose tokens the API refuses, and whose Posts are not measured; the alert names them.",
+            query("sum(toptweets_account_refused) or vector(0)", "refused"),
             unit="short",
         ),
     ]

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.browser import chromium
 from tests.unit.publish.http.serving import Served, Worker, entry, key, leaderboard, serving
+from worker.model import HandlesUsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +118,23 @@ def test_a_board_shows_all_that_is_known(browser: Browser, served: Served) -> No
 def test_the_legend_tells_the_window_that_is_set(browser: Browser) -> None:
     with serving(Worker(change_window=15)) as served, opened(browser) as page:
         page.goto(served.url)
-        expect(page.locator("footer p")).to_have_text("▲ ▼ places since 15 s ago")
+        expect(page.locator("footer p").first).to_have_text("▲ ▼ places since 15 s ago")
+
+
+def test_accounts_asked_for_this_month_are_told_and_warned_of(browser: Browser) -> None:
+    used = HandlesUsed("2026-11", ("acme", "beta"), 2, warning=True)
+    with serving(Worker(handles=used)) as served, opened(browser) as page:
+        page.goto(served.url)
+        line = page.locator("#handles")
+        expect(line).to_be_visible()
+        expect(line).to_have_text("⚠ 2 of 2 accounts asked for in 2026-11")
+
+
+def test_without_accounts_nothing_is_said_of_them(browser: Browser) -> None:
+    with serving(Worker()) as served, opened(browser) as page:
+        with page.expect_response("**/api/handles"):
+            page.goto(served.url)
+        expect(page.locator("#handles")).to_be_hidden()
 
 
 def test_while_no_earlier_places_are_known_nobody_is_said_to_be_new(browser: Browser, served: Served) -> None:

@@ -13,7 +13,7 @@ from worker.intake.topics import TopicNames, TopicsError, ensure_topics
 from worker.model import Seconds
 
 NAMES = TopicNames("g.1")
-OURS = ("g.1.sightings", "g.1.leaderboards", "g.1.dead-letters")
+OURS = ("g.1.sightings", "g.1.leaderboards", "g.1.handles", "g.1.dead-letters")
 
 
 class FakeAdmin:
@@ -65,6 +65,7 @@ def test_missing_topics_are_created_as_the_design_says() -> None:
         "retention.ms": "3600000",
     }
     assert admin.options["g.1.leaderboards"]["configs"] == {"cleanup.policy": "compact"}
+    assert admin.options["g.1.handles"]["configs"] == {"cleanup.policy": "compact"}
     assert [log["event"] for log in logs] == ["topics_created"]
 
 
