@@ -105,6 +105,7 @@ def test_private_totals_are_had_of_owned_posts_that_are_young(tmp_path: Path) ->
     assert told_of == set(owned(young).tolist()) - gone
     assert None not in counts["favorites"]
     assert 0 < document["engagement_rate"] < 1
+    assert document["accounts"] == sorted(account.handle for account in ACCOUNTS.all)
 
 
 def test_the_last_28_hours_come_as_a_series_that_adds_up(tmp_path: Path) -> None:

@@ -149,6 +149,8 @@ def _summary(document: Document) -> list[str]:
     lines += [f"{posts[name]:>12,}  {name}: {meaning}" for name, meaning in MEANINGS.items()]
     if document["lines"]["unreadable"]:
         lines.append(f"{document['lines']['unreadable']:>12,}  places could not be read")
+    if accounts := document["accounts"]:
+        lines.append(f"{len(accounts):>12,}  accounts asked for, which count for the contract's handles")
     for metric, total in document["totals"].items():
         value = "n/a" if total["value"] is None else f"{total['value']:,}"
         lines.append(f"{value:>12}  {metric} of {total['posts']:,} Posts")

@@ -123,6 +123,7 @@ async def run_report(
             return None
     shown = Shown(options.name, options.top, options.by)
     document = make_document(prepared.job, shown, results, clock.now())
+    document["accounts"] = sorted(account.handle for account in prepared.owners)
     write_outputs(document, options.out, options.formats, append=options.append)
     return document
 
