@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
@@ -23,6 +24,17 @@ LAST_28H: Final = "_28h"
 """What a metric's name ends in when it is of the last 28 hours."""
 
 RATE: Final = MetricName("engagement_rate")
+
+
+_CLOSE: Final = 0.75
+"""How like a name another must be to have been meant."""
+
+_NAMES: Final = (
+    *TOTALS_METRICS,
+    *(f"{metric}{PER_HOUR}" for metric in TOTALS_METRICS),
+    RATE,
+    *(f"{metric}{LAST_28H}" for metric in (RATE, *SERIES_METRICS)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,8 @@ def board_metric(name: MetricName) -> BoardMetric:
     counted = MetricName(name.removesuffix(PER_HOUR))
     if name.endswith(PER_HOUR) and counted in TOTALS_METRICS:
         return BoardMetric(name, Endpoint.TOTALS, "per_hour", (counted,))
+    if close := difflib.get_close_matches(name, _NAMES, n=1, cutoff=_CLOSE):
+        raise ValueError(f"did you mean {close[0]}?")
     raise ValueError(
         f"one of {', '.join(TOTALS_METRICS)}, each also with {PER_HOUR}; {RATE}; and of owned Posts, over "
         f"the last 28 hours, {RATE}{LAST_28H} and one of {', '.join(SERIES_METRICS)}, with {LAST_28H}"

@@ -25,7 +25,7 @@ BOARD_SCORE_LABELS: Final = ("campaign", "metric", "rank")
 BOARD_OLDEST: Final = "toptweets_board_oldest_measurement_timestamp_seconds"
 BOARD_OLDEST_HELP: Final = "Time of the oldest measurement shown on a leaderboard"
 BOARD_TRACKED: Final = "toptweets_board_tracked_posts"
-BOARD_TRACKED_HELP: Final = "Posts tracked that compete for a leaderboard"
+BOARD_TRACKED_HELP: Final = "Posts tracked of a leaderboard's campaign"
 BOARD_LEFT_OUT: Final = "toptweets_board_series_left_out"
 BOARD_LEFT_OUT_HELP: Final = "Board series not exported because of publish.prometheus_series"
 

@@ -166,8 +166,10 @@ def test_when_the_brokers_come_back_the_worker_goes_on_by_itself(tmp_path: Path)
             await_that(lambda: _asked(worker) == 100, "100 Posts are measured")
             (node,) = cluster.nodes
             node.stop()
-            assert worker.await_event("kafka_down")["error"] == f"no answer from {broker.bootstrap}"
-            assert f'"kafka":"no answer from {broker.bootstrap}"' in worker.get("/readyz").text
+            # A cause may follow, where the client knows one.
+            no_answer = f"no answer from {broker.bootstrap}"
+            assert worker.await_event("kafka_down")["error"].startswith(no_answer)
+            assert f'"kafka":"{no_answer}' in worker.get("/readyz").text
             assert '"api":"answers"' in worker.get("/readyz").text
             assert worker.metric("toptweets_kafka_up") == 0
             before = worker.metric("toptweets_requests_total")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr  # noqa: TC002 -- pydantic resolves the annotations at run time
 
 from worker.settings.faults import MASK, Fault
 from worker.settings.sections import ENV_ACCOUNTS, ENV_NESTING, Section
@@ -21,6 +22,9 @@ _SETTING: Final = "engagement.accounts_file"
 _HANDLE: Final = re.compile(r"[A-Za-z0-9_]{1,50}")
 _LARGEST_ID: Final = 20
 _FILE: Final = "_file"
+_CLOSE: Final = 0.9
+"""How like a variable another must be to have been meant; all begin alike."""
+_KEYS: Final = {"handle", "id", *_SECRETS, *(f"{secret}{_FILE}" for secret in _SECRETS)}
 
 
 class AccountSettings(Section):
@@ -35,11 +39,13 @@ class AccountSettings(Section):
 def read_accounts(path: Path | None) -> tuple[list[AccountSettings], list[Fault]]:
     """The accounts of the file ``[[accounts]]`` are in, and every fault found; ``None``: there are none.
 
+    Without a file, tokens in the environment are passed over: a command may not need them.
+
     A token is given as ``TOPTWEETS_ACCOUNTS__<HANDLE>__TOKEN``, as the name of its file in the same with
     ``_FILE``, or as ``token_file`` beside the handle; so is ``token_secret``.
     """
     if path is None:
-        return [], [Fault(name, "", f"there are no accounts: {_SETTING} is not set") for name in _given()]
+        return [], []
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -57,10 +63,7 @@ def read_accounts(path: Path | None) -> tuple[list[AccountSettings], list[Fault]
         if (account := _read(entry, f"{path}: account {number}", faults)) is not None
     ]
     faults.extend(_clashes(accounts, path))
-    known = {_variable(str(entry.get("handle")), secret) for entry in listed for secret in _SECRETS}
-    for name in _given():
-        if name.removesuffix(_FILE.upper()) not in known:
-            faults.append(Fault(name, "", f"no account of {path} has this handle"))
+    faults.extend(_strangers([str(entry.get("handle")) for entry in listed], path))
     return accounts, faults
 
 
@@ -78,17 +81,15 @@ def _read(entry: dict[str, Any], where: str, faults: list[Fault]) -> AccountSett
             faults.append(Fault(f"{where}: id", repr(number), "the account's number, of digits"))
             return None
     before = len(faults)
+    if unknown := sorted(values.keys() - _KEYS):
+        # No value is shown: it may be a secret under a misspelt name.
+        right = f"an account has handle, id, token_file and token_secret_file; not {', '.join(unknown)}"
+        faults.append(Fault(where, "", right))
     for secret in _SECRETS:
         _read_secret(values, secret, where, faults)
     if len(faults) > before:
         return None
-    try:
-        return AccountSettings.model_validate(values)
-    except ValidationError as error:
-        # No value is shown: it may be a secret under a misspelt name.
-        names = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False))
-        faults.append(Fault(where, "", f"has handle, id, token_file and token_secret_file; not {names}"))
-        return None
+    return AccountSettings.model_validate(values)
 
 
 def _read_secret(values: dict[str, Any], name: str, where: str, faults: list[Fault]) -> None:
@@ -127,8 +128,19 @@ def _clashes(accounts: list[AccountSettings], path: Path) -> Iterator[Fault]:
             seen.add(name)
 
 
-def _given() -> list[str]:
-    return sorted(name for name in os.environ if name.startswith(ENV_ACCOUNTS))
+def _strangers(handles: list[str], path: Path) -> Iterator[Fault]:
+    """Variables that set nothing of these accounts."""
+    known = [
+        _variable(handle, secret) + suffix
+        for handle in handles
+        for secret in _SECRETS
+        for suffix in ("", _FILE.upper())
+    ]
+    for name in sorted(name for name in os.environ if name.startswith(ENV_ACCOUNTS)):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
+            right = f"did you mean {close[0]}?" if close else f"no account of {path} has this handle"
+            yield Fault(name, "", right)
 
 
 def _variable(handle: str, secret: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,13 @@ def test_other_seeds_have_other_accounts_and_more_accounts_leave_the_first_as_th
     assert Accounts(1, 5, 0.5).all[:3] == Accounts(1, 3, 0.5).all
     tokens = {account.token for seed in range(50) for account in Accounts(seed, 3, 0.5).all}
     assert len(tokens) == 150
+
+
+def test_the_owner_in_the_docs_is_the_one() -> None:
+    page = Path("docs/sandbox.md").read_text(encoding="utf-8")
+    (documented,) = re.findall(r'^\{"posts": \{"\d+": \{"author_id".*\}$', page, re.MULTILINE)
+    (post_id,) = json.loads(documented)["posts"]
+    assert answered("/sandbox/owner", f"ids={post_id}").content == json.loads(documented)
 
 
 def test_these_owners_are_the_same_on_every_machine() -> None:

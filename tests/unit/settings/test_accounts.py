@@ -86,6 +86,8 @@ def test_no_secret_shows(two: Path) -> None:
         ("accounts = 3", "write [[accounts]]"),
         ("[account]\nhandle = 3", "no setting has this name"),
         ("= 3", "cannot be read"),
+        ('[[accounts]]\nhandle = "c"\ntokn = "canary-secret"', "token_secret_file; not tokn"),
+        ('[[accounts]]\nhandle = "c"\ntokn = "canary-secret"', "give it as TOPTWEETS_ACCOUNTS__C__TOKEN"),
     ],
 )
 def test_a_fault_names_what_is_wrong_and_the_mend_and_shows_no_secret(
@@ -102,10 +104,12 @@ def test_an_account_named_twice_and_tokens_of_nobody_are_faults(
     two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two.write_text(two.read_text() + '\n[[accounts]]\nhandle = "ACME"\n')
-    monkeypatch.setenv("TOPTWEETS_ACCOUNTS__GAMMA__TOKEN", SECRET)
+    monkeypatch.setenv("TOPTWEETS_ACCOUNTS__SOMEBODY_ELSE__TOKEN", SECRET)
+    monkeypatch.setenv("TOPTWEETS_ACCOUNTS__BETA_2__TOKN", SECRET)
     told = faults(two)
     assert any("acme is named twice" in fault for fault in told)
-    assert any("TOPTWEETS_ACCOUNTS__GAMMA__TOKEN: no account of" in fault for fault in told)
+    assert any("TOPTWEETS_ACCOUNTS__SOMEBODY_ELSE__TOKEN: no account of" in fault for fault in told)
+    assert "TOPTWEETS_ACCOUNTS__BETA_2__TOKN: did you mean TOPTWEETS_ACCOUNTS__BETA_2__TOKEN?" in told
     assert SECRET not in "".join(told)
 
 
@@ -124,6 +128,12 @@ def test_the_settings_tell_the_accounts_faults_with_their_own(two: Path) -> None
     assert "engagement.accounts_file" in told
     assert "intake.keep_author" in told
     assert "name a public metric too" in told
+
+
+def test_tokens_are_passed_over_where_no_file_names_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOPTWEETS_ACCOUNTS__ACME__TOKEN", SECRET)
+    settings = load(None, {"kafka": {"topic": "posts"}, "engagement": {"bearer_token": "t"}})
+    assert settings.engagement.accounts_file is None
 
 
 def test_private_boards_need_accounts() -> None:

@@ -68,11 +68,18 @@ def test_every_metric_of_28hr_has_a_board(metric: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["likes", "quote_tweets_28h", "url_clicks", "engagement_rate_per_hour", "url_clicks_28h_per_hour", ""],
+    ("name", "told"),
+    [
+        ("url_clicks", "did you mean url_clicks_28h"),
+        ("retweet", "did you mean retweets"),
+        ("quote_tweets_28h", "did you mean"),
+        ("engagement_rate_per_hour", "did you mean"),
+        ("", "one of impressions, engagements, favorites"),
+        ("likes", "one of impressions, engagements, favorites"),
+    ],
 )
-def test_a_name_that_stands_for_nothing_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(ValueError, match="one of impressions, engagements, favorites"):
+def test_a_name_that_stands_for_nothing_is_refused_with_what_was_meant(name: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
         board_metric(MetricName(name))
 
 

@@ -88,7 +88,7 @@ _LEADERBOARD: Final = _object(
         "campaign": _CAMPAIGN,
         "metric": _METRIC,
         "as_of": {**_TIME, "description": "when the leaderboard was made"},
-        "tracked_posts": {**_COUNT, "description": "Posts that compete for it"},
+        "tracked_posts": {**_COUNT, "description": "Posts tracked of the campaign"},
         "entries": _array(ref("Entry")),
     },
 )
