@@ -95,15 +95,14 @@ class Measuring:
             if stop.is_set():
                 await asyncio.wait((all_asked,), timeout=GRACE)
             if not all_asked.done():
-                all_asked.cancel()
-                await asyncio.wait(asking)
                 return False
             await all_asked
             return next(left, None) is None and not stop.is_set()
         finally:
-            stopping.cancel()
-            all_asked.cancel()
-            await asyncio.gather(*asking, stopping, return_exceptions=True)
+            for task in (*asking, stopping):
+                task.cancel()
+            # All of them are awaited, also who gathers: an exception that nobody took would be logged.
+            await asyncio.gather(all_asked, *asking, stopping, return_exceptions=True)
 
     async def _ask_some(self, left: Iterator[tuple[int, Batch]], stop: asyncio.Event) -> None:
         for number, batch in left:
