@@ -271,6 +271,30 @@ def test_ctrl_c_ends_it_soon_and_resume_asks_for_the_rest_only(tmp_path: Path) -
     assert told(tmp_path / "report")["posts"]["measured"] == 5000
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+@pytest.mark.parametrize("option", [(), ("--explain",)], ids=["asked", "explained"])
+def test_who_stops_reading_changes_nothing(
+    sandbox: RunningSandbox, tmp_path: Path, closed: str, option: tuple[str, ...]
+) -> None:
+    (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")
+    others = {name: value for name, value in os.environ.items() if not name.startswith("TOPTWEETS_")}
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, closed: writer}
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "report", "ids.txt", *option],
+        env={**others, **environment(sandbox.url), "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+        timeout=30,
+        check=False,
+        **streams,  # type: ignore[call-overload]
+    )
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert "rror" not in (done.stderr or "")
+    assert (tmp_path / "report" / "report.html").exists() is not bool(option)
+
+
 def test_no_client_of_kafka_is_loaded(sandbox: RunningSandbox, tmp_path: Path) -> None:
     del sandbox
     (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")

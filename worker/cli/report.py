@@ -9,6 +9,7 @@ import typer
 
 from worker.cli.common import BAD_SETTINGS, ConfigOption, load_or_exit
 from worker.settings import load
+from worker.starting import interrupted_at_once
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -56,8 +57,10 @@ def report(  # noqa: PLR0917 -- a command has its options as arguments
     config: ConfigOption = None,
 ) -> None:
     """Report on the Posts of files: docs/report.md. Exit code: 0, 3 if some failed, 2 if asked wrongly."""
-    from worker.report.command import Command  # noqa: PLC0415 -- so that --help is quick
-    from worker.report.job import UsageError  # noqa: PLC0415
+    with interrupted_at_once():
+        from worker.report.command import Command  # noqa: PLC0415 -- so that --help is quick
+        from worker.report.console import complain  # noqa: PLC0415
+        from worker.report.job import UsageError  # noqa: PLC0415
 
     settings = load_or_exit(config, lambda path: _load(path, asks=not explain))
     try:
@@ -79,12 +82,12 @@ def report(  # noqa: PLR0917 -- a command has its options as arguments
             resume=resume,
             share=quota_share,
         )
-        code = command.explain(settings, typer.echo) if explain else command.run(settings, typer.echo)
+        code = command.explain(settings) if explain else command.run(settings)
     except UsageError as error:
-        typer.echo(f"report: {error}", err=True)
+        complain(f"report: {error}")
         code = BAD_SETTINGS
     except OSError as error:
-        typer.echo(f"report: {error}", err=True)
+        complain(f"report: {error}")
         code = _FAILED
     raise typer.Exit(code)
 

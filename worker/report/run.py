@@ -123,7 +123,7 @@ async def run_report(
             return None
     shown = Shown(options.name, options.top, options.by)
     document = make_document(prepared.job, shown, results, clock.now())
-    document["accounts"] = sorted(account.handle for account in prepared.owners)
+    document["accounts"] = sorted({batch.account.handle for batch in prepared.plan.batches if batch.account})
     write_outputs(document, options.out, options.formats, append=options.append)
     return document
 
