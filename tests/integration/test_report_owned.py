@@ -185,3 +185,13 @@ def test_a_period_in_which_nothing_is_counted_is_explained_as_it_is_asked_for(tm
     assert document["accounts"] == []
     assert document["totals"]["favorites"] == {"value": None, "posts": 0}
     assert (tmp_path / "report" / "requests.jsonl").read_text().count("\n") == 1
+
+
+def test_why_posts_are_unsupported_the_summary_and_the_page_say(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("".join(f"{post_id}\n" for post_id in ids(5, 1)))
+    result = report("ids.txt", "--endpoint", "28hr")
+    reason = "28hr needs the token of the account that the Post belongs to"
+    assert result.exit_code == 0
+    assert f"5  {reason}" in result.stdout
+    assert reason in (tmp_path / "report" / "report.html").read_text()
+    assert told(tmp_path)["reasons"] == {"unsupported": {reason: 5}}

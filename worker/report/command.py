@@ -7,6 +7,7 @@ import logging
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import structlog
@@ -27,6 +28,8 @@ from worker.starting import INTERRUPTED
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from structlog.typing import EventDict
+
     from worker.report.document import Document
     from worker.report.job import By
     from worker.report.posts import Posts
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 DONE: Final = 0
 FAILED: Final = 3
 _COMPLAINTS_SHOWN: Final = 20
+_REASONS_SHOWN: Final = 5
 _KINDS: Final = ("campaign", "author")
 
 
@@ -114,7 +118,9 @@ class Command:
             tell(line)
         tell(f"results in {self.options.out}")
         if document["posts"]["failed"]:
-            complain("report: the same command with --resume asks again for those that failed")
+            again = "the same command with --resume asks again for those that failed"
+            first = "the API refuses everything: mend that first; then " if document["stopped"] else ""
+            complain(f"report: {first}{again}")
         failed = document["posts"]["failed"] or document["lines"]["unreadable"]
         return FAILED if failed else DONE
 
@@ -149,7 +155,12 @@ def _summary(document: Document) -> list[str]:
     posts = document["posts"]
     duplicates = posts["given"] - posts["distinct"]
     lines = [f"{posts['given']:>12,}  IDs given, {duplicates:,} of them again: {posts['distinct']:,} Posts"]
-    lines += [f"{posts[name]:>12,}  {name}: {meaning}" for name, meaning in MEANINGS.items()]
+    for name, meaning in MEANINGS.items():
+        lines.append(f"{posts[name]:>12,}  {name}: {meaning}")
+        reasons = document["reasons"].get(name, {})
+        lines += (f"{count:>16,}  {reason}" for reason, count in islice(reasons.items(), _REASONS_SHOWN))
+        if len(reasons) > _REASONS_SHOWN:
+            lines.append(f"{'':>16}  and {counted(len(reasons) - _REASONS_SHOWN, 'other reason')}")
     if document["lines"]["unreadable"]:
         lines.append(f"{document['lines']['unreadable']:>12,}  places could not be read")
     if accounts := document["accounts"]:
@@ -180,11 +191,19 @@ def _words(option: str, named: Sequence[str], known: Sequence[str]) -> tuple[str
     return words
 
 
+def _drop_refusals(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """What the API refuses all for, the summary says: the event is of who goes on and tries again."""
+    if event["event"] == "api_refuses":
+        raise structlog.DropEvent
+    return event
+
+
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """The client's events go to standard error, where they say that something is wrong."""
+    """The client's events go to standard error, where they say what the summary does not."""
     before = structlog.get_config()
     structlog.configure(
+        processors=[_drop_refusals, *before["processors"]],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", complain)),
     )

@@ -148,4 +148,5 @@ class Measuring:
         self._results.told_at(answered.at)
 
     def _take(self, rows: IntArray, gathering: Gathering, account: Account | None) -> None:
-        self._results.take(rows, gathering, self._asking.stopped(account) or NOT_ANSWERED)
+        why_not = self._asking.stopped(account) or gathering.why or NOT_ANSWERED
+        self._results.take(rows, gathering, why_not)

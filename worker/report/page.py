@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ _STYLE: Final = Path(__file__).with_name("page.css")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _PLACES_SHOWN: Final = 100
 _GROUPS_SHOWN: Final = 50
+_REASONS_SHOWN: Final = 20
 _DAYS_OF_A_CURVE: Final = 2
 
 
@@ -49,6 +51,8 @@ def _about(document: Document) -> str:
 
 def _sections(document: Document, tally: str | None) -> Iterator[str]:
     yield _section("Totals", f'<div class="beside">{_totals(document)}{_posts(document)}</div>')
+    if document["reasons"]:
+        yield _section("Why not", _reasons(document["reasons"]))
     for by, groups in document.get("by", {}).items():
         yield _section(f"By {by}", _comparison(by, groups))
     if days := _curves(tally, document):
@@ -91,6 +95,16 @@ def _posts(document: Document) -> str:
         *((name, _number(posts[name]), escape(meaning)) for name, meaning in MEANINGS.items()),
     ]
     return _table("What became of every ID", ("", "#Posts", "meaning"), rows)
+
+
+def _reasons(reasons: Mapping[str, Mapping[str, int]]) -> str:
+    """What is known of why Posts were not measured."""
+    rows = [
+        (escape(outcome), _number(count), escape(reason))
+        for outcome, counted in reasons.items()
+        for reason, count in islice(counted.items(), _REASONS_SHOWN)
+    ]
+    return _table("Posts that were not measured", ("", "#Posts", "reason"), rows)
 
 
 def _comparison(by: str, groups: Mapping[str, Mapping[str, Any]]) -> str:

@@ -121,9 +121,12 @@ async def run_report(
         )
         if not await measuring.measure(prepared.plan, prepared.owners, reach_of(settings), stop):
             return None
+        used = {batch.account for batch in prepared.plan.batches}
+        stopped = {reason for account in used if (reason := asking.stopped(account)) is not None}
     shown = Shown(options.name, options.top, options.by)
     document = make_document(prepared.job, shown, results, clock.now())
-    document["accounts"] = sorted({batch.account.handle for batch in prepared.plan.batches if batch.account})
+    document["accounts"] = sorted(account.handle for account in used if account is not None)
+    document["stopped"] = sorted(stopped)
     write_outputs(document, options.out, options.formats, append=options.append)
     return document
 
