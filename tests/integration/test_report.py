@@ -101,7 +101,7 @@ def test_inputs_of_every_shape_are_read_together(sandbox: RunningSandbox, tmp_pa
     del sandbox
     inbox = tmp_path / "inbox"
     (inbox / "more").mkdir(parents=True)
-    (inbox / "a.csv").write_text(f"row,Tweet ID\n1,{IDS[0]}\n2,{IDS[1]}\n")
+    (inbox / "a.csv").write_text(f"row,Tweet ID,Author\n1,{IDS[0]},\n2,{IDS[1]},anna\n")
     (inbox / "b.json").write_text(json.dumps({"results": [{"id_str": str(IDS[2])}], "next": "x"}))
     activity = {"id": f"tag:search.twitter.com,2005:{IDS[3]}", "actor": {"preferredUsername": "anna"}}
     tail = '{"info":{"message":"Replay Request Completed","activity_count":1}}'
@@ -114,7 +114,7 @@ def test_inputs_of_every_shape_are_read_together(sandbox: RunningSandbox, tmp_pa
     document = told(inbox / "out")
     assert document["posts"]["given"] == 8
     assert document["posts"]["distinct"] == 7
-    assert document["by"]["author"]["Anna"]["posts"]["distinct"] == 2
+    assert document["by"]["author"]["anna"]["posts"]["distinct"] == 3
     assert report("inbox", "--out", "inbox/out").exit_code == 0
     assert told(inbox / "out")["posts"]["distinct"] == 6
 
