@@ -138,11 +138,13 @@ def test_lines_that_cannot_be_read_are_told_with_their_place(sandbox: RunningSan
         (["ids.txt", "--group-by", "day"], "--group-by needs"),
         (["ids.txt", "--endpoint", "historical", "--start", "soon"], "'soon' is no date"),
         (["ids.txt", "--format", "pdf"], "--format pdf: it is one of csv, json, html"),
+        (["ids.txt", "--format", ""], "--format '': it is one or more of csv, json, html"),
         (["ids.txt", "--by", "country"], "--by country: it is one of campaign, author"),
         (["ids.txt", "--metrics", "impressions", "--account", "ben"], "--account ben: no such account"),
         (["ids.txt", "--quota-share", "1.5"], "quota-share"),
         (["empty.txt"], "there is no Post ID in empty.txt"),
-        (["ids.txt", "--out", "ids.txt"], "--out ids.txt: File exists"),
+        (["unreadable.txt"], "there is no Post ID in unreadable.txt"),
+        (["ids.txt", "--out", "ids.txt"], "--out ids.txt: the folder cannot be made: File exists"),
         (["ids.txt", "--top", "-1"], "--top -1"),
         ([], "Missing argument"),
     ],
@@ -153,8 +155,10 @@ def test_what_is_asked_wrongly_ends_with_2(
     del sandbox
     (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")
     (tmp_path / "empty.txt").write_text("tweet_ids\n")
+    (tmp_path / "unreadable.txt").write_text("one\ntwo\n")
     result = report(*arguments)
     assert result.exit_code == 2
+    assert not (tmp_path / "report").exists()
     assert why in result.stderr
 
 
@@ -224,6 +228,28 @@ def test_the_daily_tally_goes_on(sandbox: RunningSandbox, tmp_path: Path) -> Non
         assert report("ids.txt", "--append").exit_code == 0
     lines = (tmp_path / "report" / "tally.csv").read_text().splitlines()
     assert len(lines) == 1 + len(PUBLIC_METRICS)
+
+
+def test_no_places_are_totals_only(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    del sandbox
+    (tmp_path / "ids.txt").write_text("".join(f"{post_id}\n" for post_id in IDS[:9]))
+    result = report("ids.txt", "--top", 0)
+    assert result.exit_code == 0
+    assert "1 request: " in result.stderr
+    assert set(map(len, told(tmp_path / "report")["top"].values())) == {0}
+    with (tmp_path / "report" / "results.csv").open(newline="") as file:
+        assert {row["part"] for row in csv.DictReader(file)} == {"total"}
+
+
+def test_answers_of_before_are_said_to_be_gone(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    del sandbox
+    (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")
+    assert "cannot be had again" not in report("ids.txt", "--save-answers", "--out", "new").stderr
+    assert report("ids.txt").exit_code == 0
+    result = report("ids.txt", "--resume", "--save-answers")
+    assert result.exit_code == 0
+    assert "cannot be had again" in result.stderr
+    assert not list((tmp_path / "report" / "answers").iterdir())
 
 
 def test_a_report_of_another_job_is_not_resumed(sandbox: RunningSandbox, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from worker.signals import stop_on_signals
 from worker.starting import INTERRUPTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from structlog.typing import EventDict
 
@@ -40,6 +40,10 @@ DONE: Final = 0
 FAILED: Final = 3
 _COMPLAINTS_SHOWN: Final = 20
 _REASONS_SHOWN: Final = 5
+_ANSWERS_OF_BEFORE: Final = (
+    "report: --save-answers keeps the answers of this run; those of before, if they were not saved then, "
+    "cannot be had again"
+)
 _KINDS: Final = ("campaign", "author")
 
 
@@ -75,6 +79,8 @@ class Command:
         if others["top"] < 0:
             raise UsageError(f"--top {others['top']}: it is 0 or more")
         wanted = _words("--format", [formats], FORMATS)
+        if not wanted:
+            raise UsageError(f"--format {formats!r}: it is one or more of {', '.join(FORMATS)}")
         kinds = cast("Sequence[By]", _words("--by", by, _KINDS))
         return cls(inputs, Options(asked=asked, formats=wanted, by=kinds, **others))
 
@@ -128,7 +134,13 @@ class Command:
         before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
         stop = stop_on_signals()
         try:
-            with shown_progress() as started:
+            with shown_progress() as show:
+
+                def started(prepared: Prepared, before: int) -> Callable[[int], object]:
+                    if before and self.options.save_answers:
+                        complain(_ANSWERS_OF_BEFORE)
+                    return show(prepared, before)
+
                 return await run_report(
                     self.options, posts, settings, clock=SystemClock(), stop=stop, started=started
                 )

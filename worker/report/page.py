@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime, timedelta
 from html import escape
 from itertools import islice
 from pathlib import Path
@@ -124,15 +125,20 @@ def _comparison(by: str, groups: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _curves(tally: str | None, document: Document) -> str:
-    """The daily tally of this report's name and endpoint as curves, once there are two days."""
+    """The daily tally of this report's name and endpoint as curves, once there are two days.
+
+    Of historical those of periods as long as this report's, each at its end.
+    """
     if tally is None:
         return ""
-    days: defaultdict[str, list[tuple[str, int | None]]] = defaultdict(list)
-    for day, name, endpoint, by, _, metric, value, _ in read_tally(tally):
-        if not by and name.removeprefix("'") == document["name"] and endpoint == document["endpoint"]:
-            days[metric].append((day, int(value) if value else None))
+    length = _length(document["start"], document["end"])
+    days: defaultdict[str, dict[str, int | None]] = defaultdict(dict)
+    for day, name, endpoint, start, end, by, _, metric, value, _ in read_tally(tally):
+        ours = name.removeprefix("'") == document["name"] and endpoint == document["endpoint"]
+        if not by and ours and _length(start, end) == length:
+            days[metric][_short(end) if end else day] = int(value) if value else None
     return "".join(
-        _drawn(metric, sorted(points, key=lambda point: point[0]))
+        _drawn(metric, sorted(points.items()))
         for metric, points in days.items()
         if len(points) >= _DAYS_OF_A_CURVE
     )
@@ -191,6 +197,10 @@ def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -
 
 def _number(value: int | None) -> str:
     return "n/a" if value is None else f"{value:,}"
+
+
+def _length(start: str | None, end: str | None) -> timedelta | None:
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start) if start and end else None
 
 
 def _short(at: str) -> str:

@@ -96,11 +96,12 @@ async def run_report(
         UsageError: the job cannot be done as it was asked for.
         OSError: the folder cannot be written to.
     """
+    owners = prepare(options, posts, settings, clock.now()).owners
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out {options.out}: {error.strerror or error}") from None
-    owners = prepare(options, posts, settings, clock.now()).owners
+        why = error.strerror or error
+        raise UsageError(f"--out {options.out}: the folder cannot be made: {why}") from None
     identity = Identity.of(options.asked, posts, owners)
     journal = Journal.open(options.out, identity, clock.now(), resume=options.resume)
     async with AsyncExitStack() as stack:

@@ -223,3 +223,12 @@ def test_requests_that_are_given_up_on_leave_no_word_behind(
     assert measure(api, posts(ids(1500)), tmp_path, interrupt_at=2) is None
     gc.collect()
     assert not caplog.records
+
+
+def test_a_journal_that_is_damaged_says_in_which_line(tmp_path: Path) -> None:
+    measure(FakeApi(), posts(ids(600)), tmp_path)
+    path = tmp_path / "requests.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"nonsense\n", *lines[2:]]))
+    with pytest.raises(UsageError, match=r"requests\.jsonl is damaged in line 3: use another --out"):
+        measure(FakeApi(), posts(ids(600)), tmp_path, resume=True)
