@@ -297,6 +297,25 @@ def test_ctrl_c_ends_it_soon_and_resume_asks_for_the_rest_only(tmp_path: Path) -
     assert told(tmp_path / "report")["posts"]["measured"] == 5000
 
 
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_reads_ends_it_quietly(tmp_path: Path, name: signal.Signals) -> None:
+    os.mkfifo(tmp_path / "ids.txt")
+    others = {name: value for name, value in os.environ.items() if not name.startswith("TOPTWEETS_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "report", str(tmp_path / "ids.txt")],
+        cwd=tmp_path,
+        env={**others, **environment("http://127.0.0.1:9"), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with (tmp_path / "ids.txt").open("w"):  # opens when the report does
+        time.sleep(0.1)
+        process.send_signal(name)
+        told, complaints = process.communicate(timeout=20)
+    assert (process.returncode, told, complaints) == (130, "", "")
+
+
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
 @pytest.mark.parametrize("option", [(), ("--explain",)], ids=["asked", "explained"])
 def test_who_stops_reading_changes_nothing(
