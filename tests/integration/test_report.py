@@ -101,7 +101,7 @@ def test_inputs_of_every_shape_are_read_together(sandbox: RunningSandbox, tmp_pa
     del sandbox
     inbox = tmp_path / "inbox"
     (inbox / "more").mkdir(parents=True)
-    (inbox / "a.csv").write_text(f"row,Tweet ID\n1,{IDS[0]}\n2,{IDS[1]}\n")
+    (inbox / "a.csv").write_text(f"row,Tweet ID,Author\n1,{IDS[0]},\n2,{IDS[1]},anna\n")
     (inbox / "b.json").write_text(json.dumps({"results": [{"id_str": str(IDS[2])}], "next": "x"}))
     activity = {"id": f"tag:search.twitter.com,2005:{IDS[3]}", "actor": {"preferredUsername": "anna"}}
     tail = '{"info":{"message":"Replay Request Completed","activity_count":1}}'
@@ -114,7 +114,7 @@ def test_inputs_of_every_shape_are_read_together(sandbox: RunningSandbox, tmp_pa
     document = told(inbox / "out")
     assert document["posts"]["given"] == 8
     assert document["posts"]["distinct"] == 7
-    assert document["by"]["author"]["Anna"]["posts"]["distinct"] == 2
+    assert document["by"]["author"]["anna"]["posts"]["distinct"] == 3
     assert report("inbox", "--out", "inbox/out").exit_code == 0
     assert told(inbox / "out")["posts"]["distinct"] == 6
 
@@ -138,11 +138,13 @@ def test_lines_that_cannot_be_read_are_told_with_their_place(sandbox: RunningSan
         (["ids.txt", "--group-by", "day"], "--group-by needs"),
         (["ids.txt", "--endpoint", "historical", "--start", "soon"], "'soon' is no date"),
         (["ids.txt", "--format", "pdf"], "--format pdf: it is one of csv, json, html"),
+        (["ids.txt", "--format", ""], "--format '': it is one or more of csv, json, html"),
         (["ids.txt", "--by", "country"], "--by country: it is one of campaign, author"),
         (["ids.txt", "--metrics", "impressions", "--account", "ben"], "--account ben: no such account"),
         (["ids.txt", "--quota-share", "1.5"], "quota-share"),
         (["empty.txt"], "there is no Post ID in empty.txt"),
-        (["ids.txt", "--out", "ids.txt"], "--out ids.txt: File exists"),
+        (["unreadable.txt"], "there is no Post ID in unreadable.txt"),
+        (["ids.txt", "--out", "ids.txt"], "--out ids.txt: the folder cannot be made: File exists"),
         (["ids.txt", "--top", "-1"], "--top -1"),
         ([], "Missing argument"),
     ],
@@ -153,8 +155,10 @@ def test_what_is_asked_wrongly_ends_with_2(
     del sandbox
     (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")
     (tmp_path / "empty.txt").write_text("tweet_ids\n")
+    (tmp_path / "unreadable.txt").write_text("one\ntwo\n")
     result = report(*arguments)
     assert result.exit_code == 2
+    assert not (tmp_path / "report").exists()
     assert why in result.stderr
 
 
@@ -226,6 +230,28 @@ def test_the_daily_tally_goes_on(sandbox: RunningSandbox, tmp_path: Path) -> Non
     assert len(lines) == 1 + len(PUBLIC_METRICS)
 
 
+def test_no_places_are_totals_only(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    del sandbox
+    (tmp_path / "ids.txt").write_text("".join(f"{post_id}\n" for post_id in IDS[:9]))
+    result = report("ids.txt", "--top", 0)
+    assert result.exit_code == 0
+    assert "1 request: " in result.stderr
+    assert set(map(len, told(tmp_path / "report")["top"].values())) == {0}
+    with (tmp_path / "report" / "results.csv").open(newline="") as file:
+        assert {row["part"] for row in csv.DictReader(file)} == {"total"}
+
+
+def test_answers_of_before_are_said_to_be_gone(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    del sandbox
+    (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")
+    assert "cannot be had again" not in report("ids.txt", "--save-answers", "--out", "new").stderr
+    assert report("ids.txt").exit_code == 0
+    result = report("ids.txt", "--resume", "--save-answers")
+    assert result.exit_code == 0
+    assert "cannot be had again" in result.stderr
+    assert not list((tmp_path / "report" / "answers").iterdir())
+
+
 def test_a_report_of_another_job_is_not_resumed(sandbox: RunningSandbox, tmp_path: Path) -> None:
     del sandbox
     (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")
@@ -269,6 +295,49 @@ def test_ctrl_c_ends_it_soon_and_resume_asks_for_the_rest_only(tmp_path: Path) -
         asked = [one for request in api.asked for one in request["tweet_ids"]]
     assert len(asked) == len(set(asked)) == 5000
     assert told(tmp_path / "report")["posts"]["measured"] == 5000
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_reads_ends_it_quietly(tmp_path: Path, name: signal.Signals) -> None:
+    os.mkfifo(tmp_path / "ids.txt")
+    others = {name: value for name, value in os.environ.items() if not name.startswith("TOPTWEETS_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "report", str(tmp_path / "ids.txt")],
+        cwd=tmp_path,
+        env={**others, **environment("http://127.0.0.1:9"), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with (tmp_path / "ids.txt").open("w"):  # opens when the report does
+        time.sleep(0.1)
+        process.send_signal(name)
+        told, complaints = process.communicate(timeout=20)
+    assert (process.returncode, told, complaints) == (130, "", "")
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+@pytest.mark.parametrize("option", [(), ("--explain",)], ids=["asked", "explained"])
+def test_who_stops_reading_changes_nothing(
+    sandbox: RunningSandbox, tmp_path: Path, closed: str, option: tuple[str, ...]
+) -> None:
+    (tmp_path / "ids.txt").write_text(f"{IDS[0]}\n")
+    others = {name: value for name, value in os.environ.items() if not name.startswith("TOPTWEETS_")}
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, closed: writer}
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "report", "ids.txt", *option],
+        env={**others, **environment(sandbox.url), "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+        timeout=30,
+        check=False,
+        **streams,  # type: ignore[call-overload]
+    )
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert "rror" not in (done.stderr or "")
+    assert (tmp_path / "report" / "report.html").exists() is not bool(option)
 
 
 def test_no_client_of_kafka_is_loaded(sandbox: RunningSandbox, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from typer.testing import Result
+
 FIRST = 2**53 + 1_500_000_000_000_000_001
 IDS = [FIRST + 3 * number for number in range(1000)]
 ODD = IDS[7]
@@ -123,8 +125,14 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def reported(api: SpoiltApi, monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the report."""
+    result, told = reported_from(api.url, monkeypatch, *options)
+    return result.exit_code, told
+
+
+def reported_from(url: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[Result, dict[str, Any]]:
+    """What the command said, and the report."""
     settings = {
-        "TOPTWEETS_ENGAGEMENT__URL": api.url,
+        "TOPTWEETS_ENGAGEMENT__URL": url,
         "TOPTWEETS_ENGAGEMENT__BEARER_TOKEN": "token",
         "TOPTWEETS_ENGAGEMENT__REQUESTS_PER_MINUTE": "1000000",
         "TOPTWEETS_ENGAGEMENT__RETRY_WAIT": "1ms",
@@ -136,7 +144,7 @@ def reported(api: SpoiltApi, monkeypatch: pytest.MonkeyPatch, *options: str) -> 
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     with open("out/report.json", encoding="utf-8") as file:  # noqa: PTH123
         told: dict[str, Any] = json.load(file)
-    return result.exit_code, told
+    return result, told
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -170,6 +178,29 @@ def test_a_refused_token_fails_all_and_asks_no_more(monkeypatch: pytest.MonkeyPa
         assert len(api.asked) <= 4
     assert (exit_code, told["posts"]["failed"]) == (3, 1000)
     assert "engagement.bearer_token" in told["outcomes"]["failed"][0]["reason"]
+
+
+def test_what_stopped_it_is_said_once_and_is_to_be_mended_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = http(401, {"errors": ["Your account could not be authenticated. Reason: token"]})
+    with in_a_thread(SpoiltApi(lambda _, __: refused).serving) as api:
+        result, told = reported_from(api.url, monkeypatch)
+    reason = "the API refused the token (401)"
+    assert (result.stdout + result.stderr).count(reason) == 1
+    assert "1,000  " + reason in result.stdout
+    assert "try_again" not in result.stderr
+    assert "mend that first; then the same command with --resume" in result.stderr
+    assert [one.startswith(reason) for one in told["stopped"]] == [True]
+
+
+def test_an_api_that_is_not_there_is_the_reason_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_a_thread(SpoiltApi(lambda _, __: None).serving) as api:
+        nowhere = api.url
+    result, told = reported_from(nowhere, monkeypatch)
+    assert "1,000  connection: ConnectionRefusedError" in result.stdout
+    assert "ConnectionRefusedError" in told["outcomes"]["failed"][0]["reason"]
+    assert list(told["reasons"]["failed"].values()) == [1000]
+    assert "report: the same command with --resume" in result.stderr
+    assert told["stopped"] == []
 
 
 def test_after_an_outage_resume_asks_for_the_rest_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,3 +169,29 @@ def test_posts_without_an_author_are_those_of_the_account_named(tmp_path: Path) 
     document = told(tmp_path)
     posts = document["posts"]
     assert posts["refused"] == 90 - posts["measured"] - posts["unavailable"] > 0
+
+
+def test_a_period_in_which_nothing_is_counted_is_explained_as_it_is_asked_for(tmp_path: Path) -> None:
+    of = [number << 22 for number in range(115_000_000_000, 115_000_000_007)]  # October 2013
+    (tmp_path / "ids.txt").write_text("".join(f"{post_id}\n" for post_id in of))
+    period = ("--endpoint", "historical", "--start", "2015-01-01", "--metrics", "favorites")
+    early = ("ids.txt", *period, "--end", "2015-01-20", "--account", ACCOUNTS.all[0].handle)
+    explained = report(*early, "--explain").stdout
+    assert "in 1 piece of 4 weeks at most; 0 of them asked for" in explained
+    assert "not asked for   7 Posts: favorites: the API does not count before 2015-09-15" in explained
+    assert report(*early).exit_code == 0
+    document = told(tmp_path)
+    assert (document["posts"]["unsupported"], document["posts"]["measured"]) == (7, 0)
+    assert document["accounts"] == []
+    assert document["totals"]["favorites"] == {"value": None, "posts": 0}
+    assert (tmp_path / "report" / "requests.jsonl").read_text().count("\n") == 1
+
+
+def test_why_posts_are_unsupported_the_summary_and_the_page_say(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("".join(f"{post_id}\n" for post_id in ids(5, 1)))
+    result = report("ids.txt", "--endpoint", "28hr")
+    reason = "28hr needs the token of the account that the Post belongs to"
+    assert result.exit_code == 0
+    assert f"5  {reason}" in result.stdout
+    assert reason in (tmp_path / "report" / "report.html").read_text()
+    assert told(tmp_path)["reasons"] == {"unsupported": {reason: 5}}

@@ -39,8 +39,3 @@ def _options(
     ] = False,
 ) -> None:
     """Options of the command itself."""
-
-
-def main() -> None:
-    """Run the command."""
-    app()

@@ -9,6 +9,7 @@ import typer
 
 from worker.cli.common import BAD_SETTINGS, ConfigOption, load_or_exit
 from worker.settings import load
+from worker.starting import interrupted_at_once, terminated_as_interrupted
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -56,36 +57,39 @@ def report(  # noqa: PLR0917 -- a command has its options as arguments
     config: ConfigOption = None,
 ) -> None:
     """Report on the Posts of files: docs/report.md. Exit code: 0, 3 if some failed, 2 if asked wrongly."""
-    from worker.report.command import Command  # noqa: PLC0415 -- so that --help is quick
-    from worker.report.job import UsageError  # noqa: PLC0415
+    with interrupted_at_once():
+        from worker.report.command import Command  # noqa: PLC0415 -- so that --help is quick
+        from worker.report.console import complain  # noqa: PLC0415
+        from worker.report.job import UsageError  # noqa: PLC0415
 
-    settings = load_or_exit(config, lambda path: _load(path, asks=not explain))
-    try:
-        command = Command.parse(
-            inputs,
-            endpoint=endpoint,
-            start=start,
-            end=end,
-            metrics=metrics or [],
-            group_by=group_by or [],
-            top=top,
-            by=by or [],
-            account=account,
-            name=name,
-            out=out,
-            formats=format_,
-            save_answers=save_answers,
-            append=append,
-            resume=resume,
-            share=quota_share,
-        )
-        code = command.explain(settings, typer.echo) if explain else command.run(settings, typer.echo)
-    except UsageError as error:
-        typer.echo(f"report: {error}", err=True)
-        code = BAD_SETTINGS
-    except OSError as error:
-        typer.echo(f"report: {error}", err=True)
-        code = _FAILED
+    with terminated_as_interrupted():
+        settings = load_or_exit(config, lambda path: _load(path, asks=not explain))
+        try:
+            command = Command.parse(
+                inputs,
+                endpoint=endpoint,
+                start=start,
+                end=end,
+                metrics=metrics or [],
+                group_by=group_by or [],
+                top=top,
+                by=by or [],
+                account=account,
+                name=name,
+                out=out,
+                formats=format_,
+                save_answers=save_answers,
+                append=append,
+                resume=resume,
+                share=quota_share,
+            )
+            code = command.explain(settings) if explain else command.run(settings)
+        except UsageError as error:
+            complain(f"report: {error}")
+            code = BAD_SETTINGS
+        except OSError as error:
+            complain(f"report: {error}")
+            code = _FAILED
     raise typer.Exit(code)
 
 

@@ -98,12 +98,15 @@ class Asker:
         self._telemetry.ids_in_flight.inc(len(post_ids))
         asking.access.circuit.asked()
         tally = Tally(post_ids)
+        why: str | None = None
         try:
             await self._ask_all(asking, list(post_ids), tally)
         except StoppedError as error:
-            asking.access.circuit.open(str(error))
+            why = str(error)
+            asking.access.circuit.open(why)
         except TransientError as error:
-            _log.warning("request_given_up", reason=str(error), posts=len(post_ids))
+            why = str(error)
+            _log.warning("request_given_up", reason=why, posts=len(post_ids))
         except BaseException:
             self._telemetry.ids_answered.labels("asked_again").inc(len(post_ids))
             raise
@@ -111,7 +114,7 @@ class Asker:
             if permit is not None:
                 permit.end()
             self._telemetry.ids_in_flight.dec(len(post_ids))
-        outcome = tally.outcome(self._clock.now())
+        outcome = tally.outcome(self._clock.now(), why)
         self._account_for(outcome)
         return outcome
 

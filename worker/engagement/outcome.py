@@ -23,6 +23,7 @@ class Outcome:
     of their ``authors``. ``failed``: set aside, each with its reason, since every request with it failed.
     ``again``: nothing was learned of these. ``silent``: those of them that an answer left out.
 
+    ``why``: what the requests for those in ``again`` came to nothing of, where a failure says it.
     ``authors``: IDs of authors that the API told. ``bodies``: the whole answers, when there were further
     groupings in the query.
     """
@@ -35,6 +36,7 @@ class Outcome:
     failed: Mapping[PostId, str] = field(default_factory=dict)
     again: tuple[PostId, ...] = ()
     silent: tuple[PostId, ...] = ()
+    why: str | None = None
     authors: Mapping[PostId, str] = field(default_factory=dict)
     bodies: Sequence[Mapping[str, object]] = ()
 
@@ -79,8 +81,8 @@ class Tally:
         for settled in self._settle([post_id]):
             self._failed[settled] = reason
 
-    def outcome(self, at: Timestamp) -> Outcome:
-        """The account. Who is in none of the lists is in ``again``."""
+    def outcome(self, at: Timestamp, why: str | None = None) -> Outcome:
+        """The account. Who is in none of the lists is in ``again``, and ``why`` says why."""
         again = tuple(self._open)
         return Outcome(
             at,
@@ -91,6 +93,7 @@ class Tally:
             failed=self._failed,
             again=again,
             silent=again if self._answers else (),
+            why=why if again else None,
             authors=self._authors,
             bodies=self._bodies,
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worker.formats.parsing import Json
+    from worker.formats.table import Row
     from worker.model import Reading
 
 LISTS: Final = ("results", "statuses", "data", "tweets", "tweet_ids")
@@ -117,9 +118,8 @@ def _read_file(
     if content.lstrip().startswith(_JSON_STARTS):
         yield from _read_json_file(file, first, content, rest, max_bytes)
     elif delimiter := delimiter_of(text):
-        for number, read in read_table(chain([first], rest), delimiter):
-            reading = read if isinstance(read, Unreadable) else Sighting(read, (), file.at)
-            yield FileRecord(file.name, number, None, reading)
+        for row in read_table(chain([first], rest), delimiter):
+            yield FileRecord(file.name, row.line, None, file.read_row(row))
     else:
         for line in rest if is_header(text) else chain([first], rest):
             yield from file.read_line(line)
@@ -177,6 +177,14 @@ class _File:
             yield FileRecord(
                 self.name, line.number, None, self.reader.read(content, None, (), self.name, self.at)
             )
+
+    def read_row(self, row: Row) -> Reading:
+        """A row of a table: where it has names beside the ID, as an object with both."""
+        if isinstance(row.post, Unreadable):
+            return row.post
+        if row.names:
+            return self._read({"id_str": str(row.post), **row.names})
+        return Sighting(row.post, (), self.at)
 
     def read_document(self, number: int, document: object) -> Iterator[FileRecord]:
         """A parsed document, or the reason why it is none."""

@@ -1,8 +1,10 @@
-"""Post IDs in the rows of a CSV file: which column they stand in, and one reading for each row."""
+"""Post IDs in the rows of a CSV file: which column they stand in, and what other columns say of the Posts."""
 
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from worker.formats.ids import read_id
@@ -10,7 +12,7 @@ from worker.formats.reasons import Reason, show, unreadable
 from worker.model import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from worker.formats.lines import Line
     from worker.model import PostId
@@ -20,6 +22,9 @@ ID_COLUMNS: Final = (
     *("tweetid", "postid", "ids", "id"),
 )
 """Headers of the column with the IDs, the surest first. Lower case, with blanks and hyphens as ``_``."""
+
+NAME_COLUMNS: Final = ("author", "username", "screen_name", "campaign", "campaigns")
+"""Headers of the columns that are read beside the IDs: as the fields of these names in a JSON object."""
 
 _DELIMITERS: Final = ("\t", ",", ";")
 _FIRST_SNOWFLAKE: Final = 29_700_000_000
@@ -35,25 +40,41 @@ def is_header(cell: str) -> bool:
     return _folded(cell) in ID_COLUMNS
 
 
-def read_table(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, PostId | Unreadable]]:
-    """The ID of each row with the number of the line it begins in, or what is wrong with the row.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The ID of a row, or what is wrong with it. ``line``: the number of the line it begins in.
 
-    A header names the column. Without one it is the first column that holds an ID of today's size in the
+    ``names``: what stands in those of the ``NAME_COLUMNS`` that the file has; blank cells are left out.
+    """
+
+    line: int
+    post: PostId | Unreadable
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_table(lines: Iterable[Line], delimiter: str) -> Iterator[Row]:
+    """The rows with their IDs.
+
+    A header names the columns. Without one it is the first column that holds an ID of today's size in the
     first row that has any, and rows before that one are unreadable: a smaller number may count anything.
     Where every cell of that row is such an ID, all columns are read.
     """
     columns: list[int] | None = None
+    named: dict[str, int] = {}
     for number, row in _rows(lines, delimiter):
         if isinstance(row, Unreadable):
-            yield number, row
+            yield Row(number, row)
         elif columns is None:
             columns, headed = _find_columns(row)
             if columns is None:
-                yield number, unreadable(Reason.BAD_CSV, f"row {show(delimiter.join(row))}: {_NO_COLUMN}")
-            elif not headed:
-                yield from _read_row(number, row, columns)
+                detail = f"row {show(delimiter.join(row))}: {_NO_COLUMN}"
+                yield Row(number, unreadable(Reason.BAD_CSV, detail))
+            elif headed:
+                named = _find_names(row)
+            else:
+                yield from _read_row(number, row, columns, named)
         else:
-            yield from _read_row(number, row, columns)
+            yield from _read_row(number, row, columns, named)
 
 
 _NO_COLUMN: Final = (
@@ -61,15 +82,33 @@ _NO_COLUMN: Final = (
 )
 
 
-def _read_row(number: int, row: list[str], columns: list[int]) -> Iterator[tuple[int, PostId | Unreadable]]:
+def _read_row(number: int, row: list[str], columns: list[int], named: Mapping[str, int]) -> Iterator[Row]:
     wanted = [row[column] for column in columns if column < len(row)]
     if len(columns) > 1:
         wanted = [cell for cell in wanted if cell.strip()] + row[columns[-1] + 1 :]
     if not wanted:
         detail = f"row {show(row[0])}: {len(row)} columns, and the IDs stand in column {columns[0] + 1}."
-        yield number, unreadable(Reason.BAD_CSV, detail)
+        yield Row(number, unreadable(Reason.BAD_CSV, detail))
+    names = _names_in(row, named) if named else {}
     for cell in wanted:
-        yield number, read_id(cell, f"column {columns[0] + 1}" if len(columns) == 1 else "a column")
+        post = read_id(cell, f"column {columns[0] + 1}" if len(columns) == 1 else "a column")
+        yield Row(number, post, names)
+
+
+def _find_names(header: list[str]) -> dict[str, int]:
+    """Where the columns with names stand; of several with one name the first."""
+    folded = [_folded(cell) for cell in header]
+    return {name: folded.index(name) for name in NAME_COLUMNS if name in folded}
+
+
+def _names_in(row: list[str], named: Mapping[str, int]) -> dict[str, str]:
+    """The cells with names. One that is not UTF-8 is passed over; the ID is not lost."""
+    found: dict[str, str] = {}
+    for name, column in named.items():
+        if column < len(row) and (cell := row[column].strip()):
+            with suppress(UnicodeDecodeError):
+                found[name] = cell.encode("latin-1").decode("utf-8")
+    return found
 
 
 def _find_columns(row: list[str]) -> tuple[list[int] | None, bool]:

@@ -16,8 +16,9 @@ class Answered:
     """What became of the Posts of a request: each is in one of the five at most. About the rest: nothing.
 
     ``values`` has a row for each of ``post_ids`` and a column for each of ``metrics``.
-    ``forbidden``: not of the account that asked. ``failed``: set aside, with the reason. ``trees``: the time
-    series of each answer, nested as the API gave them.
+    ``forbidden``: not of the account that asked. ``failed``: set aside, with the reason. ``why``: what
+    befell the request, where it told nothing of some. ``trees``: the time series of each answer, nested as
+    the API gave them.
     """
 
     at: Timestamp
@@ -28,6 +29,7 @@ class Answered:
     refused: Sequence[PostId] = ()
     forbidden: Sequence[PostId] = ()
     failed: Mapping[PostId, str] = field(default_factory=dict)
+    why: str | None = None
     trees: Sequence[Mapping[str, object]] = ()
 
     @property

@@ -111,6 +111,7 @@ def _answered(metrics: tuple[MetricName, ...], outcome: Outcome, *, with_series:
         refused=outcome.refused,
         forbidden=outcome.forbidden,
         failed=outcome.failed,
+        why=outcome.why,
         trees=_series(outcome) if with_series else (),
     )
 

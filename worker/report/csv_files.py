@@ -19,7 +19,12 @@ RESULTS: Final = (
     *("value", "posts", "post_id", "author", "link"),
 )
 SERIES: Final = ("dataset", "by", "group", "metric", "at", "value")
-TALLY: Final = ("date", "dataset", "endpoint", "by", "group", "metric", "value", "posts")
+TALLY: Final = (
+    *("date", "dataset", "endpoint", "start", "end"),
+    *("by", "group", "metric", "value", "posts"),
+)
+_TALLY_KEY: Final = 5
+_WITHOUT_PERIOD: Final = len(TALLY) - 2
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -46,21 +51,25 @@ def series_csv(document: Document) -> str:
 
 
 def append_tally(before: str, document: Document) -> str:
-    """The daily tally with this report's totals for its day, in place of an earlier one of the day."""
-    head = (document["made_at"][:10], guarded(document["name"]), document["endpoint"])
+    """The daily tally with this report's totals of its day and period, in place of earlier ones of these."""
+    period = (document["start"] or "", document["end"] or "")
+    head = (document["made_at"][:10], guarded(document["name"]), document["endpoint"], *period)
     fresh = [
         (*head, by, guarded(group), metric, total["value"], total["posts"])
         for by, group, figures in _groups(document)
         for metric, total in figures["totals"].items()
     ]
-    kept = [row for row in read_tally(before) if tuple(row[:3]) != head]
+    kept = [row for row in read_tally(before) if tuple(row[:_TALLY_KEY]) != head]
     return _written(TALLY, [*kept, *fresh])
 
 
 def read_tally(text: str) -> list[list[str]]:
-    """The rows of a daily tally, without its header."""
-    rows = [row for row in csv.reader(io.StringIO(text)) if len(row) == len(TALLY)]
-    return rows[1:] if rows and rows[0] == list(TALLY) else rows
+    """The rows of a daily tally, without its header. Rows of before there were periods in it have none."""
+    rows = [
+        [*row[:3], "", "", *row[3:]] if len(row) == _WITHOUT_PERIOD else row
+        for row in csv.reader(io.StringIO(text))
+    ]
+    return [row for row in rows if len(row) == len(TALLY) and row[0] != TALLY[0]]
 
 
 def guarded(text: str | None) -> str:

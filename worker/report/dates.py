@@ -21,6 +21,8 @@ _RIGHT: Final = (
     "or how long ago: 7d, 6h, 30m"
 )
 
+_END_BEFORE_START: Final = "--end must be after --start, by a whole hour that is over"
+
 
 def parse_moment(text: str, now: Timestamp) -> Timestamp:
     """The moment that a text says; ``now`` is what ``7d`` is counted back from.
@@ -51,8 +53,12 @@ def parse_window(start: str | None, end: str | None, now: Timestamp, earliest: T
         ValueError: a date cannot be read, lies in the future or before ``earliest``, or the end is not
             after the start.
     """
-    begins = None if start is None else parse_moment(start, now) // HOUR * HOUR
-    ends = None if end is None else -(-parse_moment(end, now) // HOUR) * HOUR
+    first = None if start is None else parse_moment(start, now)
+    last = None if end is None else parse_moment(end, now)
+    if first is not None and last is not None and first >= last:
+        raise ValueError(_END_BEFORE_START)
+    begins = None if first is None else first // HOUR * HOUR
+    ends = None if last is None else -(-last // HOUR) * HOUR
     for name, moment in (("start", begins), ("end", ends)):
         if moment is not None and moment - HOUR >= now:
             raise ValueError(f"--{name} lies in the future: the API has no counts from there")
@@ -68,7 +74,7 @@ def parse_window(start: str | None, end: str | None, now: Timestamp, earliest: T
     # The hour at hand is not over, and the API refuses ends in the future.
     ends = min(ends, now // HOUR * HOUR)
     if begins >= ends:
-        raise ValueError("--end must be after --start, by a whole hour that is over")
+        raise ValueError(_END_BEFORE_START)
     return Window(Timestamp(begins), Timestamp(ends))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -38,7 +39,7 @@ MEANINGS: Final = {
     "unavailable": "deleted, protected or suspended",
     "unsupported": "nothing that was asked for is to be had of them",
     "refused": "the API does not give them to this token",
-    "failed": "no answer in spite of all tries",
+    "failed": "no answer told of them",
 }
 
 
@@ -72,6 +73,7 @@ def make_document(job: Job, shown: Shown, results: Results, made_at: Timestamp) 
             "skipped": posts.skipped,
             "places": list(posts.unreadable),
         },
+        "reasons": _reasons(results),
         "notes": notes(job),
         **_figures(results, measured, shown.top, authors),
     }
@@ -103,6 +105,17 @@ def notes(job: Job) -> list[str]:
     if job.endpoint is Endpoint.TOTALS and "video_views" in job.metrics:
         said.append("video_views on totals are of every Post in which the video appears")
     return said
+
+
+def _reasons(results: Results) -> Document:
+    """Of each outcome the reasons that say more than its name, with how many Posts have them; many first."""
+    counted = {
+        outcome.name.lower(): Counter(
+            results.reasons[row] for row in results.rows_in(outcome).tolist() if row in results.reasons
+        )
+        for outcome in OUTCOMES
+    }
+    return {name: dict(reasons.most_common()) for name, reasons in counted.items() if reasons}
 
 
 def _figures(results: Results, rows: IntArray, top: int, authors: Mapping[int, str]) -> Document:

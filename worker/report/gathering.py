@@ -37,11 +37,15 @@ NOT_ANSWERED: Final = "no answer told anything of it"
 
 
 class Gathering:
-    """What the requests of one batch told. ``post_ids``: those of the batch, in order."""
+    """What the requests of one batch told. ``post_ids``: those of the batch, in order.
+
+    ``why``: what befell the last request that told nothing of some of them, where that is known.
+    """
 
     def __init__(self, post_ids: IntArray, queries: Sequence[Query], metrics: Sequence[MetricName]) -> None:
         self.post_ids = post_ids
         self.reasons: dict[PostId, str] = {}
+        self.why: str | None = None
         self._metrics = list(metrics)
         self._states = np.zeros((len(queries), len(post_ids)), dtype=np.int8)
         self._values = np.zeros((len(post_ids), len(metrics)), dtype=np.int64)
@@ -52,6 +56,7 @@ class Gathering:
 
     def add(self, piece: int, answered: Answered) -> None:
         """What a request for this query of the batch told. Of a Post the first word counts."""
+        self.why = answered.why or self.why
         rows = self._rows(answered.post_ids)
         fresh = self._states[piece, rows] == Outcome.PENDING
         rows, values = rows[fresh], answered.values[fresh]

@@ -153,16 +153,17 @@ def _read(
     told: defaultdict[Key, list[Answered]] = defaultdict(list)
     if not lines:
         return None, {}
+    number = 1
     try:
         header = orjson.loads(lines[0])
         _check(header, identity, path)
-        for line in lines[1:]:
+        at = Timestamp(float(header["at"]))
+        for number, line in enumerate(lines[1:], start=2):  # noqa: B007 -- for who reads the error
             _take(told, orjson.loads(line))
-        return Timestamp(float(header["at"])), told
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path} is no journal of a report ({error!r}): use another --out, or leave --resume out"
-        ) from None
+    except (KeyError, TypeError, ValueError):
+        what = "is no journal of a report" if number == 1 else f"is damaged in line {number}"
+        raise UsageError(f"{path} {what}: use another --out, or leave --resume out to begin anew") from None
+    return at, told
 
 
 def _check(header: Mapping[str, Any], identity: Identity, path: Path) -> None:

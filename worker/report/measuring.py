@@ -95,15 +95,14 @@ class Measuring:
             if stop.is_set():
                 await asyncio.wait((all_asked,), timeout=GRACE)
             if not all_asked.done():
-                all_asked.cancel()
-                await asyncio.wait(asking)
                 return False
             await all_asked
             return next(left, None) is None and not stop.is_set()
         finally:
-            stopping.cancel()
-            all_asked.cancel()
-            await asyncio.gather(*asking, stopping, return_exceptions=True)
+            for task in (*asking, stopping):
+                task.cancel()
+            # All of them are awaited, also who gathers: an exception that nobody took would be logged.
+            await asyncio.gather(all_asked, *asking, stopping, return_exceptions=True)
 
     async def _ask_some(self, left: Iterator[tuple[int, Batch]], stop: asyncio.Event) -> None:
         for number, batch in left:
@@ -149,4 +148,5 @@ class Measuring:
         self._results.told_at(answered.at)
 
     def _take(self, rows: IntArray, gathering: Gathering, account: Account | None) -> None:
-        self._results.take(rows, gathering, self._asking.stopped(account) or NOT_ANSWERED)
+        why_not = self._asking.stopped(account) or gathering.why or NOT_ANSWERED
+        self._results.take(rows, gathering, why_not)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime, timedelta
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +22,7 @@ _STYLE: Final = Path(__file__).with_name("page.css")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _PLACES_SHOWN: Final = 100
 _GROUPS_SHOWN: Final = 50
+_REASONS_SHOWN: Final = 20
 _DAYS_OF_A_CURVE: Final = 2
 
 
@@ -49,6 +52,8 @@ def _about(document: Document) -> str:
 
 def _sections(document: Document, tally: str | None) -> Iterator[str]:
     yield _section("Totals", f'<div class="beside">{_totals(document)}{_posts(document)}</div>')
+    if document["reasons"]:
+        yield _section("Why not", _reasons(document["reasons"]))
     for by, groups in document.get("by", {}).items():
         yield _section(f"By {by}", _comparison(by, groups))
     if days := _curves(tally, document):
@@ -93,6 +98,16 @@ def _posts(document: Document) -> str:
     return _table("What became of every ID", ("", "#Posts", "meaning"), rows)
 
 
+def _reasons(reasons: Mapping[str, Mapping[str, int]]) -> str:
+    """What is known of why Posts were not measured."""
+    rows = [
+        (escape(outcome), _number(count), escape(reason))
+        for outcome, counted in reasons.items()
+        for reason, count in islice(counted.items(), _REASONS_SHOWN)
+    ]
+    return _table("Posts that were not measured", ("", "#Posts", "reason"), rows)
+
+
 def _comparison(by: str, groups: Mapping[str, Mapping[str, Any]]) -> str:
     """The groups beside each other, a row each."""
     metrics = list(dict.fromkeys(metric for figures in groups.values() for metric in figures["totals"]))
@@ -110,15 +125,20 @@ def _comparison(by: str, groups: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _curves(tally: str | None, document: Document) -> str:
-    """The daily tally of this report's name and endpoint as curves, once there are two days."""
+    """The daily tally of this report's name and endpoint as curves, once there are two days.
+
+    Of historical those of periods as long as this report's, each at its end.
+    """
     if tally is None:
         return ""
-    days: defaultdict[str, list[tuple[str, int | None]]] = defaultdict(list)
-    for day, name, endpoint, by, _, metric, value, _ in read_tally(tally):
-        if not by and name.removeprefix("'") == document["name"] and endpoint == document["endpoint"]:
-            days[metric].append((day, int(value) if value else None))
+    length = _length(document["start"], document["end"])
+    days: defaultdict[str, dict[str, int | None]] = defaultdict(dict)
+    for day, name, endpoint, start, end, by, _, metric, value, _ in read_tally(tally):
+        ours = name.removeprefix("'") == document["name"] and endpoint == document["endpoint"]
+        if not by and ours and _length(start, end) == length:
+            days[metric][_short(end) if end else day] = int(value) if value else None
     return "".join(
-        _drawn(metric, sorted(points, key=lambda point: point[0]))
+        _drawn(metric, sorted(points.items()))
         for metric, points in days.items()
         if len(points) >= _DAYS_OF_A_CURVE
     )
@@ -177,6 +197,10 @@ def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -
 
 def _number(value: int | None) -> str:
     return "n/a" if value is None else f"{value:,}"
+
+
+def _length(start: str | None, end: str | None) -> timedelta | None:
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start) if start and end else None
 
 
 def _short(at: str) -> str:

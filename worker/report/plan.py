@@ -6,14 +6,16 @@ what lets an interrupted report go on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from worker.catalogue import COUNTED_SINCE, ZERO_BEFORE_2015, Endpoint
 from worker.engagement.query import Query
 from worker.model import creation_times
+from worker.report.dates import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from worker.model import FloatArray, IntArray, MetricName, Timestamp
     from worker.report.job import Job
     from worker.report.posts import Posts
+
+_NOT_COUNTED: Final = f"{{}}: the API does not count before {iso(COUNTED_SINCE)}, and the period ends before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Plan:
 
     batches: Sequence[Batch]
     unsupported: Mapping[str, IntArray]
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces of a long window are asked for, of one Post or another."""
+        return len({query.window for batch in self.batches for query in batch.queries if query.window})
 
     @property
     def requests(self) -> int:
@@ -70,23 +79,25 @@ def make_plan(
     groups = [(None, unowned), *(owners.items() if rows is None else ())]
     created = creation_times(posts.ids)
     batches: list[Batch] = []
-    unsupported: dict[str, IntArray] = {}
+    unsupported: defaultdict[str, list[IntArray]] = defaultdict(list)
     for account, group in groups:
         metrics = tuple(m for m in job.endpoint.metrics_for(owned=account is not None) if m in job.metrics)
         if not len(group):
             continue
         if not metrics:
-            unsupported[_why_not(job)] = group
+            unsupported[_why_not(job)].append(group)
         elif job.endpoint is Endpoint.TOTALS:
             for askable, part in _by_reach(group, metrics, reach, now - created[group]):
                 if askable:
                     query = Query(job.endpoint, askable)
                     batches += (Batch(seats, (query,), account) for seats in _parts(part, job.endpoint.seats))
                 else:
-                    unsupported[f"too old for {', '.join(metrics)}"] = part
+                    unsupported[f"too old for {', '.join(metrics)}"].append(part)
+        elif queries := _series_queries(job, metrics):
+            batches += _series(group, queries, account, created)
         else:
-            batches += _series(group, replace(job, metrics=metrics), account, created)
-    return Plan(batches, unsupported)
+            unsupported[_NOT_COUNTED.format(", ".join(metrics))].append(group)
+    return Plan(batches, {why: np.sort(np.concatenate(rows)) for why, rows in unsupported.items()})
 
 
 def _why_not(job: Job) -> str:
@@ -109,18 +120,19 @@ def _by_reach(
         yield tuple(metric for bit, metric in enumerate(metrics) if kind >> bit & 1), rows[kinds == kind]
 
 
-def _series(rows: IntArray, job: Job, account: Account | None, created: FloatArray) -> Iterator[Batch]:
-    """Requests for 28hr and historical: a query for each piece of the window."""
+def _series_queries(job: Job, metrics: tuple[MetricName, ...]) -> list[Query]:
+    """What to ask of 28hr and historical: a query for each piece of the window where they count."""
     if job.window is None:
-        queries = [Query(job.endpoint, job.metrics, job.groupings)]
-        yield from (Batch(part, tuple(queries), account) for part in _parts(rows, job.endpoint.seats))
-        return
-    pieces = [(window, _counted(job.metrics, window)) for window in job.window.split()]
-    queries = [Query(job.endpoint, metrics, job.groupings, piece) for piece, metrics in pieces if metrics]
-    if not queries:
-        # Nothing is counted so early: one request tells at least which Posts are there.
-        queries = [Query(job.endpoint, job.metrics, job.groupings, pieces[-1][0])]
-    for part in _parts(rows, job.endpoint.seats):
+        return [Query(job.endpoint, metrics, job.groupings)]
+    pieces = [(window, _counted(metrics, window)) for window in job.window.split()]
+    return [Query(job.endpoint, counted, job.groupings, piece) for piece, counted in pieces if counted]
+
+
+def _series(
+    rows: IntArray, queries: Sequence[Query], account: Account | None, created: FloatArray
+) -> Iterator[Batch]:
+    """Requests for 28hr and historical, each with those of the queries that may tell of its Posts."""
+    for part in _parts(rows, queries[0].endpoint.seats):
         # Before a Post was made it had no engagements: pieces before the first of them say nothing.
         first = np.where(np.isnan(created[part]), -np.inf, created[part]).min()
         telling = [query for query in queries if query.window is None or query.window.end > first]

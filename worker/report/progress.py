@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from worker.report.console import complain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
 _AN_HOUR: Final = 60
 _SHORT: Final = 1.0
+
+
+def counted(count: int, what: str) -> str:
+    """So many of these: ``1 request``, ``2,000 requests``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def while_it_takes(minutes: float) -> str:
@@ -40,8 +47,8 @@ def shown_progress() -> Iterator[Callable[[Prepared, int], Callable[[int], objec
         requests, limit = prepared.plan.requests, prepared.limit
         left = max(0, requests - before)
         told = f", {before:,} of them made before" if before else ""
-        sys.stderr.write(
-            f"{requests:,} requests{told}: {while_it_takes(left / limit)} at {limit:,} a minute\n"
+        complain(
+            f"{counted(requests, 'request')}{told}: {while_it_takes(left / limit)} at {limit:,} a minute"
         )
         if not sys.stderr.isatty():
             return lambda _: None

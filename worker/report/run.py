@@ -96,11 +96,12 @@ async def run_report(
         UsageError: the job cannot be done as it was asked for.
         OSError: the folder cannot be written to.
     """
+    owners = prepare(options, posts, settings, clock.now()).owners
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out {options.out}: {error.strerror or error}") from None
-    owners = prepare(options, posts, settings, clock.now()).owners
+        why = error.strerror or error
+        raise UsageError(f"--out {options.out}: the folder cannot be made: {why}") from None
     identity = Identity.of(options.asked, posts, owners)
     journal = Journal.open(options.out, identity, clock.now(), resume=options.resume)
     async with AsyncExitStack() as stack:
@@ -121,9 +122,12 @@ async def run_report(
         )
         if not await measuring.measure(prepared.plan, prepared.owners, reach_of(settings), stop):
             return None
+        used = {batch.account for batch in prepared.plan.batches}
+        stopped = {reason for account in used if (reason := asking.stopped(account)) is not None}
     shown = Shown(options.name, options.top, options.by)
     document = make_document(prepared.job, shown, results, clock.now())
-    document["accounts"] = sorted(account.handle for account in prepared.owners)
+    document["accounts"] = sorted(account.handle for account in used if account is not None)
+    document["stopped"] = sorted(stopped)
     write_outputs(document, options.out, options.formats, append=options.append)
     return document
 

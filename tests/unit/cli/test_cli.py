@@ -74,6 +74,27 @@ def test_the_package_runs_as_a_module() -> None:
     assert not result.stderr
 
 
+@pytest.mark.parametrize("module", ["typer", "worker.report.command"])
+def test_an_interrupt_while_it_starts_ends_it_quietly(module: str) -> None:
+    program = f"""
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from worker.__main__ import main
+sys.argv[1:] = ["report", "ids.txt"]
+main()
+"""
+    command = [sys.executable, "-c", program]
+    inherited = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(command, capture_output=True, text=True, env=inherited, timeout=30, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
 def test_unknown_commands_and_flags_are_refused() -> None:
     assert called("rum").exit_code == 2
     assert called("run", "--token", "x").exit_code == 2

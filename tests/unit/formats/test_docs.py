@@ -12,7 +12,7 @@ import pytest
 from tests.unit.formats.messages import POST_ID, read
 from worker.formats.reasons import Reason
 from worker.formats.rules import CampaignSource, ReadingRules
-from worker.formats.table import ID_COLUMNS
+from worker.formats.table import ID_COLUMNS, NAME_COLUMNS
 from worker.formats.wire import decode
 from worker.model import Sighting, Skip, Tombstone
 from worker.settings.sections import Intake
@@ -51,6 +51,11 @@ def test_every_header_of_an_id_column_is_listed() -> None:
         r"`(\w+)`", section("Files").split("named by its header:")[1].split("in this order")[0]
     )
     assert tuple(listed) == ID_COLUMNS
+
+
+def test_every_column_of_names_is_listed() -> None:
+    listed = section("Files").split("**Other columns**")[1].split("in any case")[0]
+    assert tuple(re.findall(r"`(\w+)`", listed)) == NAME_COLUMNS
 
 
 def test_every_rule_it_names_is_a_setting_of_intake() -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.formats.messages import AT, POST_ID, activity, native_retweet, v2_post
 from worker.formats.files import read_in_blocks, read_post_ids
 from worker.formats.lines import PlainIds
+from worker.formats.rules import ReadingRules
 from worker.model import Sighting, Unreadable
 
 if TYPE_CHECKING:
@@ -226,3 +227,27 @@ def test_blocks_hold_the_plain_lines_and_leave_the_others_as_they_are() -> None:
     assert in_blocks(odd.encode()) == [A, "posts line 2", "posts line 4", "posts line 5", C]
     many = in_blocks((odd * 9000).encode())
     assert (len(many), many[-5::4], many[-2]) == (45_000, [A, C], "posts line 53999")
+
+
+@pytest.mark.parametrize("author", ["author", "Username", "screen-name"])
+def test_columns_of_a_table_name_author_and_campaigns(author: str) -> None:
+    header = f"{author};Campaign;likes;id;campaigns\n"
+    table = header + f'@anna;"Früh, ling";7;{A};"a, b"\n;;8;{B};\nben;x;9;{C}\n'
+    rules = ReadingRules(keep_author=True)
+    assert [record.reading for record in records(table, rules=rules)] == [
+        Sighting(A, ("Früh, ling", "a", "b"), AT, "anna"),  # type: ignore[arg-type]
+        Sighting(B, (), AT),  # type: ignore[arg-type]
+        Sighting(C, ("x",), AT, "ben"),  # type: ignore[arg-type]
+    ]
+
+
+def test_columns_with_names_follow_the_rules_and_cost_no_id() -> None:
+    table = f"id,author,screen_name,campaign\n{A},,anna,spring\n{B},\xfc,ben,\xfc\nabc,anna,,spring\n"
+    rules = ReadingRules(keep_author=True, campaigns_from=frozenset({"rule_tags"}))
+    readings = [record.reading for record in records(table.encode("latin-1"), rules=rules)]
+    assert readings[:2] == [Sighting(A, (), AT, "anna"), Sighting(B, (), AT, "ben")]  # type: ignore[arg-type]
+    assert isinstance(readings[2], Unreadable)
+    assert [record.reading for record in records(f"{A},author\n{B},anna\n")] == [
+        Sighting(A, (), AT),  # type: ignore[arg-type]
+        Sighting(B, (), AT),  # type: ignore[arg-type]
+    ]

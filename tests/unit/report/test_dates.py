@@ -57,7 +57,14 @@ def test_windows_are_whole_hours_that_are_over(
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [("2025-10-09", "2025-10-08"), ("2025-10-09 12:00", None), ("2025-10-09", "2025-10-09")]
+    ("start", "end"),
+    [
+        ("2025-10-09", "2025-10-08"),
+        ("2025-10-09 12:00", None),
+        ("2025-10-09", "2025-10-09"),
+        ("90m", "90m"),
+        ("2025-10-08 13:40", "2025-10-08 13:20"),
+    ],
 )
 def test_a_window_without_an_hour_is_refused(start: str, end: str | None) -> None:
     with pytest.raises(ValueError, match="--end must be after --start"):

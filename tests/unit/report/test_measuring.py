@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +23,18 @@ from tests.unit.report.making import (
 from worker.catalogue import Endpoint
 from worker.engagement.query import Window
 from worker.model import PUBLIC_METRICS, MetricName, Timestamp
+from worker.report import measuring
 from worker.report.document import OUTCOMES
 from worker.report.job import Asked, Job, Step, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from worker.engagement.accounts import Account
+    from worker.engagement.query import Query
     from worker.model import PostId
+    from worker.report.answered import Answered
     from worker.report.results import Results
 
 FAVORITES, IMPRESSIONS = MetricName("favorites"), MetricName("impressions")
@@ -200,3 +207,28 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path, content: str) -> N
     (tmp_path / "requests.jsonl").write_text(content)
     with pytest.raises(UsageError, match=r"requests\.jsonl is"):
         measure(FakeApi(), posts(ids(3)), tmp_path, resume=True)
+
+
+def test_requests_that_are_given_up_on_leave_no_word_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Slow(FakeApi):
+        async def ask(self, query: Query, post_ids: Sequence[PostId], account: Account | None) -> Answered:
+            await super().ask(query, post_ids, account)
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(measuring, "GRACE", 0.01)
+    api = Slow()
+    assert measure(api, posts(ids(1500)), tmp_path, interrupt_at=2) is None
+    gc.collect()
+    assert not caplog.records
+
+
+def test_a_journal_that_is_damaged_says_in_which_line(tmp_path: Path) -> None:
+    measure(FakeApi(), posts(ids(600)), tmp_path)
+    path = tmp_path / "requests.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"nonsense\n", *lines[2:]]))
+    with pytest.raises(UsageError, match=r"requests\.jsonl is damaged in line 3: use another --out"):
+        measure(FakeApi(), posts(ids(600)), tmp_path, resume=True)

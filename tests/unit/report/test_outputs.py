@@ -201,6 +201,38 @@ def test_the_daily_tally_goes_on_and_has_each_day_once(document: Document, tmp_p
     assert Page((tmp_path / "report.html").read_text()).tags.count("svg") == len(PUBLIC_METRICS)
 
 
+def test_two_periods_of_a_day_stand_beside_each_other_in_the_tally(document: Document) -> None:
+    document |= {"endpoint": "historical", "start": "2025-09-01T00:00:00Z", "end": "2025-09-02T00:00:00Z"}
+    first = append_tally("", document)
+    whole = page(document, first)
+    assert "Day by day" not in whole
+    document |= {"start": "2025-09-02T00:00:00Z", "end": "2025-09-03T00:00:00Z"}
+    second = append_tally(first, document)
+    assert second.startswith(first)
+    assert append_tally(second, document) == second
+    document |= {"start": "2025-09-01T00:00:00Z"}
+    third = append_tally(second, document)
+    assert {tuple(row[3:5]) for row in read_tally(third)} == {
+        ("2025-09-01T00:00:00Z", "2025-09-02T00:00:00Z"),
+        ("2025-09-02T00:00:00Z", "2025-09-03T00:00:00Z"),
+        ("2025-09-01T00:00:00Z", "2025-09-03T00:00:00Z"),
+    }
+    assert "Day by day" not in page(document, third)
+    document |= {"start": "2025-09-02T00:00:00Z"}
+    curves = page(document, third).split("Day by day")[1].split("</section>")[0]
+    assert curves.count("<svg") == len(PUBLIC_METRICS)
+    assert "2025-09-02" in curves
+    assert "2025-09-03" in curves
+
+
+def test_a_tally_of_before_there_were_periods_is_kept(document: Document) -> None:
+    fresh = append_tally("", document)
+    header, *rows = (line.split(",") for line in fresh.splitlines())
+    old = "".join(",".join([*row[:3], *row[5:]]) + "\r\n" for row in (header, *rows))
+    document["made_at"] = "2025-10-10T12:00:00Z"
+    assert append_tally(old, document) == append_tally(fresh, document)
+
+
 def test_only_the_formats_asked_for_are_written(tmp_path: Path) -> None:
     document = make_document(TOTALS, Shown("x", 3, ()), given_results({1: (1,) * 5}, PUBLIC_METRICS), NOW)
     write_outputs(document, tmp_path, ("json",), append=False)

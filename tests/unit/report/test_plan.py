@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.report.making import ANNA, NOW, TOTALS, ids, posts
 from worker.catalogue import COUNTED_SINCE, Endpoint, Reach
+from worker.engagement.accounts import Account
 from worker.engagement.query import Window
 from worker.model import PUBLIC_METRICS, MetricName, Timestamp
 from worker.report.job import Job
@@ -92,3 +93,31 @@ def test_every_post_is_in_the_plan_once(count: int) -> None:
     rows = sorted(row for batch in made.batches for row in batch.rows.tolist())
     assert rows == list(range(2 * count))
     assert all(set(batch.queries[0].metrics) <= set(PUBLIC_METRICS) for batch in made.batches)
+
+
+def test_a_period_in_which_nothing_is_counted_is_not_asked_for() -> None:
+    early = Window(Timestamp(COUNTED_SINCE - 40 * 86_400), Timestamp(COUNTED_SINCE - 12 * 86_400))
+    made = plan([6, 7], Job(Endpoint.HISTORICAL, (FAVORITES,), window=early), owned=[6, 7])
+    assert (made.requests, made.pieces) == (0, 0)
+    ((reason, rows),) = made.unsupported.items()
+    assert reason.startswith("favorites: the API does not count before 2015-09-15T00:00:00Z")
+    assert rows.tolist() == [0, 1]
+
+
+def test_of_a_period_that_is_counted_in_part_only_that_part_is_asked_for() -> None:
+    window = Window(Timestamp(COUNTED_SINCE - 56 * 86_400), Timestamp(COUNTED_SINCE + 3600))
+    job = Job(Endpoint.HISTORICAL, (FAVORITES,), window=window)
+    made = plan([7], job, owned=[7])
+    assert [query.window for batch in made.batches for query in batch.queries] == [
+        Window(COUNTED_SINCE, Timestamp(COUNTED_SINCE + 3600))
+    ]
+    assert (made.requests, made.pieces, dict(made.unsupported)) == (1, 1, {})
+
+
+def test_what_is_not_to_be_had_of_several_accounts_posts_is_told_of_all_of_them() -> None:
+    given = posts(ids(4, days_old=91))
+    owners = {ANNA: np.array([0, 1]), Account("ben", "78", "token", "secret"): np.array([2, 3])}
+    made = make_plan(given, Job(Endpoint.TOTALS, (IMPRESSIONS,)), owners, Reach(), NOW)
+    assert {reason: rows.tolist() for reason, rows in made.unsupported.items()} == {
+        "too old for impressions": [0, 1, 2, 3]
+    }
