@@ -95,7 +95,7 @@ class Dispatcher:
         started = self._clock.monotonic()
         wait = _LONGEST_WAIT
         for route in self._turns.in_order():
-            if (refused := self._asker.wait(route.account)) > 0:
+            if (refused := self._asker.wait(route.account, route.query.endpoint)) > 0:
                 wait = min(wait, refused)
                 continue
             plan = self._plan_of(route)

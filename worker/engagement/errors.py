@@ -54,4 +54,11 @@ class RefusedError(EngagementError):
 
 
 class StoppedError(EngagementError):
-    """The API refuses everything: a bad token, a wrong address. The text says what an operator should do."""
+    """The API refuses everything: a bad token, a wrong address. The text says what an operator should do.
+
+    ``endpoint_only``: everything of this endpoint; the token may be good for others.
+    """
+
+    def __init__(self, detail: str, *, endpoint_only: bool = False) -> None:
+        super().__init__(detail)
+        self.endpoint_only = endpoint_only

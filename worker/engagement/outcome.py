@@ -53,16 +53,24 @@ class Tally:
         self._failed: dict[PostId, str] = {}
         self._authors: dict[PostId, str] = {}
         self._bodies: list[Mapping[str, object]] = []
-        self._answers = 0
+        self._silent: list[PostId] = []
 
-    def answered(self, answer: Answer, values: IntArray, at: Timestamp, *, owned: bool) -> None:
-        """An answer came. ``values`` has a column for each metric of the query."""
+    def answered(
+        self,
+        asked: Sequence[PostId],
+        answer: Answer,
+        values: IntArray,
+        at: Timestamp,
+        *,
+        owned: bool,
+    ) -> None:
+        """An answer to a request for these came. ``values`` has a column for each metric of the query."""
         self._counts.append(Counts(at, answer.post_ids, values))
         for post_id in answer.post_ids.tolist():
             del self._open[post_id]
         self._unavailable.extend(self._settle(answer.unavailable))
         self.refuse(answer.refused, owned=owned)
-        self._answers += 1
+        self._silent.extend(post_id for post_id in asked if post_id in self._open)
 
     def keep(self, body: Mapping[str, object]) -> None:
         """Keep the whole of an answer."""
@@ -92,7 +100,7 @@ class Tally:
             forbidden=tuple(self._forbidden),
             failed=self._failed,
             again=again,
-            silent=again if self._answers else (),
+            silent=tuple(post_id for post_id in self._silent if post_id in self._open),
             why=why if again else None,
             authors=self._authors,
             bodies=self._bodies,

@@ -127,7 +127,6 @@ class Requester:
                         permit.end()
                     permit = None
                 answer = self._read(reply, request)
-                access.circuit.close()
                 if self._on_answer is not None:
                     self._on_answer(reply.body)
                 return answer, measured_at(reply, self._clock.now())

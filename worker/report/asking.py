@@ -10,6 +10,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from worker.api import make_accounts, make_asker, make_reach
+from worker.catalogue import Endpoint
 from worker.engagement import Circuit, Quota
 from worker.engagement.lean import make_transport
 from worker.model import Seconds, Timestamp
@@ -56,15 +57,17 @@ class Asking:
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
+        self._endpoint = Endpoint.TOTALS
 
     async def ask(self, query: Query, post_ids: Sequence[PostId], account: Account | None) -> Answered:
         """See ``measuring.Asking.ask``."""
+        self._endpoint = query.endpoint
         outcome = await self._asker.ask(query, post_ids, account)
         return _answered(query.metrics, outcome, with_series=bool(query.groupings))
 
     def stopped(self, account: Account | None) -> str | None:
         """See ``measuring.Asking.stopped``."""
-        return self._asker.stopped(account)
+        return self._asker.stopped(account, self._endpoint)
 
 
 @asynccontextmanager
