@@ -37,12 +37,19 @@ class _Use(NamedTuple):
 class HandlesTopic:
     """Reads the topic for ever in a thread of its own, and writes what ``save`` is given until it is there.
 
-    ``learned`` is called in that thread, with the month and the handle of every record.
+    ``learned`` is called in that thread, with the month and the handle of every record; ``failed`` with a
+    fault of ours, which ends it.
     """
 
-    def __init__(self, topic: str, learned: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        topic: str,
+        learned: Callable[[str, str], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self._topic = topic
         self._learned = learned
+        self._failed = failed
         self._unsaved: deque[_Use] = deque()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -74,6 +81,12 @@ class HandlesTopic:
         return not self._thread.is_alive()
 
     def _run(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401
+        try:
+            self._work(consumer, producer)
+        except BaseException as error:  # noqa: BLE001 -- whatever ends the thread must be told
+            self._failed(error)
+
+    def _work(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401
         while not self._stop.is_set():
             try:
                 for records in consumer.poll(timeout_ms=_POLL_MS).values():

@@ -77,7 +77,7 @@ class Worker:
         self._planner = parts.make_planner(settings)
         self._quota = Quota(settings.engagement.requests_per_minute, clock)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
-        self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle)
+        self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)
         self._handles = Handles(
             settings.engagement.handles_per_month,
             settings.engagement.handles_warning,

@@ -9,8 +9,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import structlog
 
 from worker.boards import Boards, BoardsLimits
+from worker.catalogue import Endpoint
 from worker.engagement import Accounts
 from worker.model import PostId, Sighting, Standings, Tombstone
 from worker.watchlist import APP, State, Watchlist, least_able
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from worker.model import Campaign, MetricName, Seconds, Timestamp
     from worker.telemetry import Telemetry
     from worker.watchlist import Lane, WatchlistLimits
+
+_log = structlog.get_logger(__name__)
 
 _EVICTED_SHARE: Final = 0.01
 """Of a full Watchlist, evicted at once: choosing looks at every Post, too much for each new one."""
@@ -46,6 +50,7 @@ class Tracker:
     ) -> None:
         self._accounts = {account: number for number, account in enumerate(accounts or (), start=1)}
         self._account_of = (accounts or Accounts()).of
+        self._mistaken: set[int] = set()
         self.watchlist = Watchlist(
             metrics,
             limits,
@@ -88,14 +93,17 @@ class Tracker:
             if self._silences:
                 for post_id in counts.post_ids.tolist():
                     self._silences.pop(post_id, None)
-        gone = [*outcome.unavailable, *outcome.refused, *outcome.failed]
+        gone = [*outcome.unavailable, *outcome.refused]
+        aside = [*outcome.failed]
         self._silences.update(post_id for post_id in outcome.silent if post_id in self.watchlist)
         silent = [post_id for post_id in outcome.silent if self._silences[post_id] >= _SILENCES]
-        for post_id in (*gone, *silent):
+        aside += silent
+        for post_id in (*gone, *aside):
             self._silences.pop(post_id, None)
-        for post_id, place in self.watchlist.mark_unavailable([*gone, *silent], outcome.at, lane):
+        for post_id, place in self.watchlist.mark_unavailable(gone, outcome.at, lane):
             self.boards.remove(post_id, place)
-        self._disown(outcome)
+        self._set_aside(aside, outcome.at, lane)
+        self._disown(outcome, lane)
         lane.ask_again([*outcome.again, *outcome.forbidden])
 
     def remove(self, post_id: PostId, reason: str) -> bool:
@@ -170,12 +178,26 @@ class Tracker:
         if shown != right:
             raise AssertionError(f"board {campaign}/{metric} is {shown}, and should be {right}")
 
-    def _disown(self, outcome: Outcome) -> None:
+    def _set_aside(self, post_ids: Sequence[PostId], at: Timestamp, lane: Lane) -> None:
+        """Every request with one of these fails. Where it is of the last 28 hours, the totals stay."""
+        if lane.endpoint is Endpoint.LAST_28H:
+            change = self.watchlist.set_aside_28h(post_ids, at, lane)
+            self.boards.update(change.post_ids, change.places, change.old, change.new)
+            return
+        for post_id, place in self.watchlist.mark_unavailable(post_ids, at, lane):
+            self.boards.remove(post_id, place)
+
+    def _disown(self, outcome: Outcome, lane: Lane) -> None:
         """These Posts belong to others than we thought: to the accounts that the API named, or to nobody."""
         if outcome.forbidden:
             named = {post_id: self._number_of(author) for post_id, author in outcome.authors.items()}
             owners = {post_id: number for post_id, number in named.items() if number != APP}
-            self.watchlist.disown(outcome.forbidden, owners)
+            self.watchlist.disown(outcome.forbidden, lane, owners)
+            if lane.account in owners.values() and lane.account not in self._mistaken:
+                self._mistaken.add(lane.account)
+                handle = next(one.handle for one, number in self._accounts.items() if number == lane.account)
+                do = "its tokens may be another's: check engagement.accounts_file"
+                _log.error("account_refused_its_own_posts", account=handle, do=do)
 
     def _number_of(self, *names: str | None) -> int:
         """The number of the account with one of these names; ``APP`` where there is none."""

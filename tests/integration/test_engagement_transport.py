@@ -289,6 +289,8 @@ def test_over_tls_only_a_certificate_that_is_trusted_is_talked_to(
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
+            # To the end: a close with something unread cuts the answer off.
+            await reader.readexactly(2)
             writer.write(answer(b"safe"))
             await writer.drain()
         writer.close()
@@ -306,3 +308,59 @@ def test_over_tls_only_a_certificate_that_is_trusted_is_talked_to(
             server.close()
 
     assert asyncio.run(ask()) == (b"safe" if known else "connection")
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nSTALE",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        b"EVIL",
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request(stray: bytes, late: bool) -> None:  # noqa: FBT001
+    """Whether it comes with an answer or after it, on a connection that stays open."""
+
+    async def work() -> list[bytes]:
+        asked = 0
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            try:
+                while True:
+                    await reader.readuntil(b"\r\n\r\n")
+                    await reader.readexactly(2)
+                    asked += 1
+                    right = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n%02d" % asked
+                    writer.write(right if late else right + stray)
+                    await writer.drain()
+                    if late:
+                        writer.write(stray)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        transport = LeanTransport(TIMEOUT, 1)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        told: list[bytes] = []
+        try:
+            async with asyncio.timeout(10):
+                while len(told) < 5:
+                    try:
+                        told.append((await transport.post(url, b"{}", {})).body)
+                    except TransientError:
+                        continue
+        finally:
+            await transport.close()
+            server.close()
+        return told
+
+    told = asyncio.run(work())
+    assert all(body.isdigit() for body in told)
+    assert sorted(set(told)) == told
+
+
+def test_an_answer_without_a_body_may_say_that_it_is_gzip() -> None:
+    got = reply_to(lambda: once(answer(b"", "Content-Encoding: gzip", "Retry-After: 3", status="429 Slow")))
+    assert (got.status, got.body, got.headers["retry-after"]) == (429, b"", "3")

@@ -23,7 +23,8 @@ class Member:
     def __init__(self, broker: Broker, topic: str) -> None:
         self.heard: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
-        self.topic = HandlesTopic(topic, self._hear)
+        self.failures: list[BaseException] = []
+        self.topic = HandlesTopic(topic, self._hear, self.failures.append)
         self._consumer = KafkaConsumer(bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest")
         self._producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
         self.topic.start(self._consumer, self._producer)
@@ -35,6 +36,7 @@ class Member:
     def stop(self) -> None:
         self.topic.ask_to_stop()
         assert self.topic.join(Seconds(10))
+        assert not self.failures
         self._producer.close(timeout=5)
         self._consumer.close()
 

@@ -96,7 +96,7 @@ class LeanTransport:
 
     def _keep_or_close(self, origin: _Origin, connection: _Connection) -> None:
         if connection.is_free:
-            self._open[origin].append(connection)
+            self._open.setdefault(origin, []).append(connection)
         else:
             connection.close()
 
@@ -138,6 +138,10 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See ``asyncio.Protocol``."""
+        if self._answer is None:
+            # Nobody asked: whatever it is, the next answer must not be mistaken for it.
+            self.close()
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -154,11 +158,14 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """See ``httptools``."""
+        if self._answer is None:
+            self.close()
         self._headers, self._parts, self._size, self._in_body = {}, [], 0, False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """See ``httptools``."""
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if not self._in_body:  # else it is a trailer, which says nothing of the body
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """See ``httptools``."""
@@ -176,7 +183,7 @@ class _Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < _FIRST_ANSWER:
             return  # an interim answer: the real one follows
-        keep = self._parser.should_keep_alive()
+        keep, self._in_body = self._parser.should_keep_alive(), False
         try:
             body = _unpacked(b"".join(self._parts), self._headers.get("content-encoding", ""))
         except TransientError as error:
@@ -232,7 +239,7 @@ def _request(head: bytes, body: bytes, headers: Mapping[str, str]) -> bytes:
 
 
 def _unpacked(content: bytes, encoding: str) -> bytes:
-    if encoding not in ("gzip", "x-gzip"):
+    if not content or encoding.strip().lower() not in ("gzip", "x-gzip"):
         return content
     try:
         unpacker = zlib.decompressobj(_ANY_GZIP)

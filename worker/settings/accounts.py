@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr  # noqa: TC002 -- pydantic resolves the annotations at run time
 
-from worker.settings.faults import MASK, Fault
+from worker.settings.faults import MASK, Fault, shown_path
 from worker.settings.sections import ENV_ACCOUNTS, ENV_NESTING, Section
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _read_secret(values: dict[str, Any], name: str, where: str, faults: list[Fau
             secret = Path(str(file)).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not text"
-            faults.append(Fault(f"{where}: {name}", str(file), f"gives no secret ({reason})"))
+            faults.append(Fault(f"{where}: {name}", shown_path(str(file)), f"gives no secret ({reason})"))
             return
     if secret is None:
         faults.append(Fault(f"{where}: {name}", "not set", f"give it as {variable}, or in {name}_file"))

@@ -36,6 +36,11 @@ class SettingsError(Exception):
         super().__init__(f"{count} fault{'s' if count != 1 else ''} in the settings:\n{lines}")
 
 
+def shown_path(path: str) -> str:
+    """The name of a secret's file. What looks like no path may be the secret itself, in the wrong place."""
+    return path if "/" in path or "\\" in path else MASK
+
+
 def shown(value: object) -> str:
     """A value as a fault tells it: nearly as it was written, and never long."""
     if isinstance(value, bool):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from worker.settings.accounts import read_accounts
 from worker.settings.agreement import disagreements
-from worker.settings.faults import MASK, Fault, SettingsError, shown
+from worker.settings.faults import MASK, Fault, SettingsError, shown, shown_path
 from worker.settings.sections import ENV_ACCOUNTS, ENV_CONFIG, ENV_NESTING, ENV_PREFIX, Settings
 from worker.settings.types import is_duration
 from worker.settings.walk import fields, is_secret
@@ -152,7 +152,7 @@ def _read_secret_files(values: dict[str, Any], faults: list[Fault]) -> None:
             section[name[-1]] = secret
         else:
             right = f"gives no secret ({reason}); name a file that holds the secret alone"
-            faults.append(Fault(".".join(name) + _FILE_SUFFIX, path, right))
+            faults.append(Fault(".".join(name) + _FILE_SUFFIX, shown_path(path), right))
 
 
 def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> None:

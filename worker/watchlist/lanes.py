@@ -12,7 +12,7 @@ from worker.watchlist.columns import State
 from worker.watchlist.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,10 +39,18 @@ class LaneColumns:
     groups: NDArray[np.int32]
 
 
+class Answers:
+    """Counts what made a Post due anew on any lane: answers, and moves from one lane to another."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Lane:
     """Posts that are asked for together. ``account``: the number of the account they belong to, or ``APP``.
 
-    ``asked``: the metrics asked for. ``answers`` counts how often asked Posts came back.
+    ``asked``: the metrics asked for. ``moved`` is called with a Post that was asked for in vain and is of
+    another lane by now.
     """
 
     def __init__(
@@ -55,16 +63,24 @@ class Lane:
         columns: Columns,
         rows: Mapping[PostId, int],
         alone: bool,
+        answers: Answers,
+        moved: Callable[[PostId, Endpoint], None],
     ) -> None:
         self.endpoint = endpoint
         self.account = account
         self.asked = asked
         self.recipe = recipe
-        self.answers = 0
+        self._answers = answers
+        self._moved = moved
         self._all = columns
         self._rows = rows
         self._alone = alone
         self.waiting = Waiting(self._wait)
+
+    @property
+    def answers(self) -> int:
+        """How often Posts came back, to whatever lane: as long as it stands, none is due anew."""
+        return self._answers.count
 
     @property
     def columns(self) -> LaneColumns:
@@ -109,17 +125,20 @@ class Lane:
 
     def ask_again(self, post_ids: Iterable[PostId]) -> None:
         """These Posts were asked for and nothing was learned: they are as they were before."""
-        self.answers += 1
+        self._answers.count += 1
         for post_id in post_ids:
             row = self._rows.get(post_id)
-            if row is not None:
-                self._in_flight[row] = False
-                if self.holds(row) and self._is_new(row):
-                    self.waiting.add([post_id])
+            if row is None:
+                continue
+            self._in_flight[row] = False
+            if not self.holds(row):
+                self._moved(post_id, self.endpoint)
+            elif self._is_new(row):
+                self.waiting.add([post_id])
 
     def landed(self, rows: NDArray[np.intp]) -> None:
         """The Posts in these rows were answered."""
-        self.answers += 1
+        self._answers.count += 1
         self._in_flight[rows] = False
 
     @property

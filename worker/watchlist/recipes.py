@@ -70,6 +70,10 @@ class Recipe:
             if metric.kind == "rate"
         ]
 
+    def clear(self, values: FloatArray) -> None:
+        """Write *not available* for the boards of this endpoint, in place."""
+        values[:, self._own] = np.nan
+
     def fill(self, values: FloatArray, counts: IntArray, growth: Growth) -> None:
         """Write the values of some Posts in place.
 

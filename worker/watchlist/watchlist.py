@@ -11,7 +11,7 @@ from worker.catalogue import Endpoint
 from worker.model import PostId, creation_times
 from worker.watchlist.columns import Columns, State
 from worker.watchlist.groups import Groups
-from worker.watchlist.lanes import APP, Lane
+from worker.watchlist.lanes import APP, Answers, Lane
 from worker.watchlist.recipes import Growth, Recipe
 from worker.watchlist.shapes import Added, Change, Tracked
 
@@ -57,6 +57,7 @@ class Watchlist:
         self._rate_floor = rate_floor
         self._rows: dict[PostId, int] = {}
         self._words: dict[PostId, tuple[str | None, str | None]] = {}
+        self._answers = Answers()
         self.app = self._lane(Endpoint.TOTALS, APP, alone=not accounts)
         self.lanes = [self.app]
         self._owners: list[tuple[Lane, ...]] = [(self.app,)]
@@ -68,7 +69,17 @@ class Watchlist:
     def _lane(self, endpoint: Endpoint, account: int, *, alone: bool = False) -> Lane:
         asked = sources_of(self.metrics, endpoint, owned=account != APP)
         recipe = Recipe(self.metrics, endpoint, asked, self._rate_floor)
-        return Lane(endpoint, account, asked, recipe, columns=self.columns, rows=self._rows, alone=alone)
+        return Lane(
+            endpoint,
+            account,
+            asked,
+            recipe,
+            columns=self.columns,
+            rows=self._rows,
+            alone=alone,
+            answers=self._answers,
+            moved=self._wait_again,
+        )
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -160,8 +171,18 @@ class Watchlist:
     def _assign(self, post_id: PostId, row: int, account: int) -> None:
         """Put a Post on the lanes of its owner."""
         self.columns.accounts[row] = account
+        # A measured one may be due there, too.
+        self._answers.count += 1
         for lane in self._owners[max(account, APP)]:
             lane.waiting.add([post_id])
+
+    def _wait_again(self, post_id: PostId, endpoint: Endpoint) -> None:
+        """A Post waits on its owner's lane of this endpoint, where there is one."""
+        row = self._rows[post_id]
+        self._answers.count += 1
+        for lane in self._owners[max(int(self.columns.accounts[row]), APP)]:
+            if lane.endpoint is endpoint:
+                lane.waiting.add([post_id])
 
     def _assign_found(self, sighting: Sighting, row: int) -> None:
         """Its author may be known from now on."""
@@ -169,15 +190,17 @@ class Watchlist:
         if account != APP:
             self._assign(sighting.post_id, row, account)
 
-    def disown(self, post_ids: Iterable[PostId], account_of: Mapping[PostId, int]) -> None:
-        """The API says that these are not of the account that they were asked for with.
+    def disown(self, post_ids: Iterable[PostId], lane: Lane, account_of: Mapping[PostId, int]) -> None:
+        """The API says that these are not of the account of the lane that they were asked for on.
 
-        They go to the account that it names, by ``account_of``, or else are nobody's from now on.
+        They go to the account that it names, by ``account_of``, or else are nobody's from now on. Who moved
+        to another lane meanwhile stays there.
         """
         for post_id in post_ids:
             row = self._rows.get(post_id)
-            if row is not None:
-                self._assign(post_id, row, account_of.get(post_id, _NOBODY))
+            if row is not None and lane.holds(row):
+                account = account_of.get(post_id, _NOBODY)
+                self._assign(post_id, row, _NOBODY if account == lane.account else account)
 
     # What is answered
 
@@ -195,6 +218,9 @@ class Watchlist:
         columns = self.columns
         lane.landed(rows)
         newer = lane.measured[rows] <= counts.measured_at
+        if lane.endpoint is Endpoint.LAST_28H:
+            # Totals heard meanwhile that it is gone: it must not come back to the boards.
+            newer &= columns.states[rows] != State.UNAVAILABLE
         picks, rows = picks[newer], rows[newer]
 
         old = columns.values[rows]
@@ -204,8 +230,26 @@ class Watchlist:
         columns.values[rows] = new
         lane.measured[rows] = counts.measured_at
         if lane.endpoint is Endpoint.TOTALS:
+            self._come_back(rows[columns.states[rows] == State.UNAVAILABLE])
             columns.states[rows] = State.MEASURED
         return Change(counts.post_ids[picks], self._places(rows), old, new)
+
+    def _come_back(self, rows: NDArray[np.intp]) -> None:
+        """Posts that were gone wait for the last 28 hours again, where those were never measured."""
+        if len(self.columns.measured_28h):
+            for post_id in self.columns.post_ids[rows[self.columns.measured_28h[rows] == 0]].tolist():
+                self._wait_again(PostId(post_id), Endpoint.LAST_28H)
+
+    def set_aside_28h(self, post_ids: Iterable[PostId], at: Timestamp, lane: Lane) -> Change:
+        """The last 28 hours of these cannot be had: not available, and not asked for at once again."""
+        rows = np.array([self._rows[one] for one in post_ids if one in self._rows], dtype=np.intp)
+        lane.landed(rows)
+        old = self.columns.values[rows]
+        new = old.copy()
+        lane.recipe.clear(new)
+        self.columns.values[rows] = new
+        lane.measured[rows] = at
+        return Change(self.columns.post_ids[rows], self._places(rows), old, new)
 
     def mark_unavailable(
         self, post_ids: Iterable[PostId], at: Timestamp, lane: Lane | None = None
@@ -256,8 +300,13 @@ class Watchlist:
     def expired(self, now: Timestamp) -> list[PostId]:
         """Posts that were measured and whose tracking window is over; who is on a board may stay."""
         columns = self.columns
-        asked = columns.states >= State.MEASURED
-        over = asked & ~columns.in_flight & (columns.born() + self.limits.tracking_window < now)
+        window = self.limits.tracking_window
+        over = (columns.states >= State.MEASURED) & (columns.born() + window < now)
+        if len(columns.accounts):
+            # Where the API refuses an account's tokens, its Posts would wait for ever, and take all the room.
+            waited = (columns.states == State.NEW) & (columns.accounts > APP)
+            over |= waited & (columns.seen + window < now)
+        over &= ~columns.in_flight
         return [PostId(post_id) for post_id in columns.post_ids[over].tolist()]
 
     # What is known

@@ -689,3 +689,16 @@ def test_any_mix_of_faults_leaves_every_post_accounted_for_and_every_count_right
         assert all(tested.answered(name) for name in ("measured", "unavailable", "refused", "asked_again"))
 
     run_virtual(asked())
+
+
+def test_a_refusal_that_names_nobody_of_all_requests_stops_before_every_post_was_asked_alone() -> None:
+    many = list(range(FIRST, FIRST + 200))
+
+    async def asked() -> tuple[Bench, Outcome]:
+        tested = bench(otherwise=errors(400, "what?"))
+        return tested, await tested.ask(many)
+
+    tested, outcome = run_virtual(asked())
+    assert list(outcome.again) == many
+    assert len(tested.api.sent) == 1 + 2 + 4 + 8
+    assert "the API refuses every request" in (tested.circuit.reason or "")

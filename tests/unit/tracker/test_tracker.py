@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from tests.unit.watchlist.making import (
     HOUR,
@@ -370,6 +371,48 @@ class TestAccounts:
         assert ONE in self.lane(made, Endpoint.TOTALS, account).first_unmeasured(9)
         assert ONE not in lane.first_unmeasured(9)
         made.check()
+
+    def test_tokens_that_are_another_s_are_told_once(self) -> None:
+        made = self.owned()
+        lane = self.lane(made, Endpoint.TOTALS, 1)
+        with capture_logs() as logs:
+            for turn in range(2):
+                lane.mark_asked([ONE], later(turn))
+                made.answered(Outcome(later(turn), forbidden=(ONE,), authors={ONE: "1"}), lane)
+                made.watchlist.columns.accounts[made.watchlist.row(ONE)] = 1
+        assert [(entry["event"], entry["account"]) for entry in logs] == [
+            ("account_refused_its_own_posts", "acme")
+        ]
+
+    def test_an_outage_of_28hr_leaves_the_boards_of_totals_alone(self) -> None:
+        made = self.owned()
+        totals, recent = self.lane(made, Endpoint.TOTALS, 1), self.lane(made, Endpoint.LAST_28H, 1)
+        made.answered(Outcome(later(1), counts=[counts({ONE: (3, 90)}, later(1))]), totals)
+        made.answered(Outcome(later(1), counts=[counts({ONE: (7,)}, later(1))]), recent)
+        made.answered(Outcome(later(2), failed={ONE: "503"}), recent)
+        made.check()
+        assert made.boards.merged(ALL, MetricName("impressions")) == [(ONE, 90.0)]
+        assert made.boards.merged(ALL, MetricName("url_clicks_28h")) == []
+
+    def test_answers_of_both_endpoints_in_any_order_leave_the_boards_exact(self) -> None:
+        for first in (Endpoint.TOTALS, Endpoint.LAST_28H):
+            made = self.owned()
+            totals, recent = self.lane(made, Endpoint.TOTALS, 1), self.lane(made, Endpoint.LAST_28H, 1)
+            totals.mark_asked([ONE], NOW)
+            recent.mark_asked([ONE], NOW)
+            answers = {
+                Endpoint.TOTALS: lambda made=made, lane=totals: made.answered(
+                    Outcome(later(1), unavailable=(ONE,)), lane
+                ),
+                Endpoint.LAST_28H: lambda made=made, lane=recent: made.answered(
+                    Outcome(later(1), counts=[counts({ONE: (7,)}, later(1))]), lane
+                ),
+            }
+            answers.pop(first)()
+            made.check()
+            next(iter(answers.values()))()
+            made.check()
+            assert made.boards.merged(ALL, MetricName("url_clicks_28h")) == []
 
     def test_the_last_28_hours_are_a_board_of_their_own_and_exact(self) -> None:
         made = self.owned()

@@ -148,7 +148,7 @@ def test_a_post_that_the_api_calls_anothers_goes_to_the_one_it_names_or_to_nobod
     totals = lane(posts, Endpoint.TOTALS, ACME)
     posts.add(0, [sighting(post(4), author="acme")], NOW)
     totals.mark_asked([OWN, post(4)], NOW)
-    posts.disown([OWN, post(4)], {OWN: BETA})
+    posts.disown([OWN, post(4)], totals, {OWN: BETA})
     totals.ask_again([OWN, post(4)])
     assert waiting(totals) == []
     assert waiting(lane(posts, Endpoint.TOTALS, BETA)) == [OTHER, OWN]
@@ -179,3 +179,84 @@ def test_a_row_that_is_used_again_begins_anew() -> None:
     posts.remove(OWN)
     posts.add(0, [sighting(post(9), author="acme")], later(3))
     assert waiting(recent) == [post(9)]
+
+
+def test_a_post_that_changes_hands_while_it_is_in_flight_waits_with_its_new_owner() -> None:
+    posts = owned()
+    posts.add(0, [sighting(post(4))], NOW)
+    posts.app.mark_asked([post(4)], NOW)
+    posts.add(0, [sighting(post(4), author="acme")], later(1))
+    acme = lane(posts, Endpoint.TOTALS, ACME)
+    assert waiting(acme) == [OWN]
+    posts.app.ask_again([post(4)])
+    assert waiting(acme) == [OWN, post(4)]
+    assert post(4) not in waiting(posts.app)
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.TOTALS, Endpoint.LAST_28H])
+def test_who_moved_meanwhile_is_not_disowned_by_a_late_refusal(endpoint: Endpoint) -> None:
+    posts = owned()
+    late = lane(posts, endpoint, ACME)
+    late.mark_asked([OWN], NOW)
+    posts.disown([OWN], lane(posts, Endpoint.TOTALS, ACME), {OWN: BETA})
+    posts.disown([OWN], late, {})
+    late.ask_again([OWN])
+    assert OWN in waiting(lane(posts, endpoint, BETA))
+
+
+def test_a_post_that_the_api_calls_the_account_s_own_and_refuses_is_nobody_s() -> None:
+    posts = owned()
+    totals = lane(posts, Endpoint.TOTALS, ACME)
+    totals.mark_asked([OWN], NOW)
+    posts.disown([OWN], totals, {OWN: ACME})
+    totals.ask_again([OWN])
+    assert waiting(totals) == []
+    assert OWN in waiting(posts.app)
+
+
+def test_a_late_answer_of_the_last_28_hours_brings_no_deleted_post_back() -> None:
+    posts = owned()
+    totals, recent = lane(posts, Endpoint.TOTALS, ACME), lane(posts, Endpoint.LAST_28H, ACME)
+    totals.mark_asked([OWN], NOW)
+    recent.mark_asked([OWN], NOW)
+    posts.mark_unavailable([OWN], later(1), totals)
+    change = posts.record(counts({OWN: (3, 4, 40)}, later(2)), recent)
+    assert len(change.post_ids) == 0
+    assert not recent.columns.in_flight.any()
+
+
+def test_a_post_that_comes_back_waits_for_its_last_28_hours_again() -> None:
+    posts = owned()
+    totals, recent = lane(posts, Endpoint.TOTALS, ACME), lane(posts, Endpoint.LAST_28H, ACME)
+    posts.mark_unavailable([OWN], later(1), totals)
+    assert waiting(recent) == []
+    posts.record(counts({OWN: (5, 100, 7)}, later(2)), totals)
+    assert waiting(recent) == [OWN]
+
+
+def test_the_last_28_hours_that_cannot_be_had_leave_the_totals_alone() -> None:
+    posts = owned()
+    totals, recent = lane(posts, Endpoint.TOTALS, ACME), lane(posts, Endpoint.LAST_28H, ACME)
+    posts.record(counts({OWN: (5, 100, 7)}, later(1)), totals)
+    posts.record(counts({OWN: (3, 4, 40)}, later(1)), recent)
+    posts.set_aside_28h([OWN, post(77)], later(9), recent)
+    known = posts.tracked(OWN)
+    assert known is not None
+    assert known.state is State.MEASURED
+    assert known.values.keys() == {LIKES, IMPRESSIONS, RATE, "impressions_per_hour"}
+    assert posts.measured_at(OWN, Endpoint.LAST_28H) == later(9)
+
+
+def test_a_move_makes_planners_look_again() -> None:
+    posts = owned()
+    posts.record(counts({FOREIGN: (5,)}, later(1)))
+    acme = lane(posts, Endpoint.TOTALS, ACME)
+    before = acme.answers
+    posts.add(0, [sighting(FOREIGN, author="acme")], later(2))
+    assert acme.answers > before
+
+
+def test_posts_of_an_account_that_nobody_can_ask_for_do_not_stay_for_ever() -> None:
+    posts = owned()
+    assert posts.expired(later(47 * 3600)) == []
+    assert sorted(posts.expired(later(49 * 3600))) == [OWN, OTHER]
