@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from authlib.oauth1 import ClientAuth
+from authlib.oauth1.rfc5849.errors import InsecureTransportError
+
+from worker.engagement.errors import StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +66,13 @@ class AccountSigner:
     async def sign(self, url: str) -> str:
         """See ``Signer.sign``."""
         headers: Mapping[str, str]
-        _, headers, _ = self._auth.sign("POST", url, {}, b"")
+        try:
+            _, headers, _ = self._auth.sign("POST", url, {}, b"")
+        except InsecureTransportError as error:
+            raise StoppedError(
+                f"{url}: requests of accounts are signed for https only, or for this machine's own "
+                "http://127.0.0.1: check engagement.url"
+            ) from error
         return headers["Authorization"]
 
     def refused(self, authorization: str) -> bool:  # noqa: ARG002

@@ -142,6 +142,10 @@ def _engagement(engagement: Engagement) -> Iterator[Fault]:
         date.fromisoformat(engagement.historical_from)
     except ValueError:
         yield Fault("engagement.historical_from", shown(engagement.historical_from), "a day, YYYY-MM-DD")
+    secure = re.match(r"https://|http://(localhost|127\.0\.0\.1)([:/]|$)", engagement.url)
+    if engagement.accounts_file is not None and not secure:
+        right = "with accounts, an https address, or http://127.0.0.1: OAuth 1.0a signs for no other"
+        yield Fault("engagement.url", shown(engagement.url), right)
     if engagement.retry_wait > engagement.retry_wait_max:
         right = f"at most engagement.retry_wait_max, which is {write_duration(engagement.retry_wait_max)}"
         yield Fault("engagement.retry_wait", write_duration(engagement.retry_wait), right)

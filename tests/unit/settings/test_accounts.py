@@ -130,6 +130,26 @@ def test_the_settings_tell_the_accounts_faults_with_their_own(two: Path) -> None
     assert "name a public metric too" in told
 
 
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("https://data-api.example.com", True),
+        ("http://127.0.0.1:8090", True),
+        ("http://localhost", True),
+        ("http://sandbox:8090", False),
+        ("http://127.0.0.1.example.com", False),
+    ],
+)
+def test_accounts_need_an_address_that_is_signed_for(two: Path, url: str, right: bool) -> None:  # noqa: FBT001
+    engagement = {"url": url, "consumer_key": "k", "consumer_secret": "s", "accounts_file": str(two)}
+    given = {"kafka": {"topic": "posts"}, "engagement": engagement}
+    if right:
+        load(None, given)
+    else:
+        with pytest.raises(SettingsError, match=r"engagement\.url = .* an https address"):
+            load(None, given)
+
+
 def test_tokens_are_passed_over_where_no_file_names_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOPTWEETS_ACCOUNTS__ACME__TOKEN", SECRET)
     settings = load(None, {"kafka": {"topic": "posts"}, "engagement": {"bearer_token": "t"}})
