@@ -103,7 +103,7 @@ def asked(url: str) -> int:
 def set_latency(url: str, seconds: float) -> None:
     """Each answer comes so much later."""
     body = json.dumps({"latency_seconds": seconds}).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{url}/sandbox/faults", body)).close()  # noqa: S310
+    urllib.request.urlopen(urllib.request.Request(f"{url}/sandbox/faults", body)).close()  # noqa: S310 - our own
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 # Development defaults, printed in docs/sandbox.md: they guard nothing.
 CONSUMER_KEY: Final = "sandbox-key"
-CONSUMER_SECRET: Final = "sandbox-secret"  # noqa: S105
-BEARER_TOKEN: Final = "sandbox-token"  # noqa: S105
+CONSUMER_SECRET: Final = "sandbox-secret"  # noqa: S105 - guards nothing
+BEARER_TOKEN: Final = "sandbox-token"  # noqa: S105 - guards nothing
 
 MOST_ACCOUNTS: Final = 1000
 

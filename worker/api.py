@@ -106,7 +106,7 @@ def make_routes(
             listed[lane.account],
             share_28h / (1 - share_28h) if lane.endpoint is Endpoint.LAST_28H else 1.0,
         )
-        for lane in watchlist.lanes
+        for lane in watchlist.owners.lanes()
     ]
 
 
@@ -118,7 +118,6 @@ def _access(account: Account, engagement: Engagement, clock: Clock, telemetry: T
         AccountSigner(key.get_secret_value(), secret.get_secret_value(), account),
         Circuit(Seconds(engagement.circuit_retry), clock, telemetry, account.handle),
         f"check the tokens of account {account.handle}, or ask it for its permission again",
-        owned=True,
     )
 
 

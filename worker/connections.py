@@ -61,11 +61,11 @@ class KafkaConnections:
             metadata_max_age_ms=30_000,
         )
 
-    def reader(self) -> Any:  # noqa: ANN401
+    def reader(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A consumer of no group: it is told which partitions to read."""
         return KafkaConsumer(**self._common, enable_auto_commit=False, auto_offset_reset="earliest")
 
-    def producer(self) -> Any:  # noqa: ANN401
+    def producer(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A producer that waits for all in-sync copies and keeps the order of a partition.
 
         Not idempotent: whatever is sent twice overwrites itself, and an idempotent producer dies with the
@@ -81,7 +81,7 @@ class KafkaConnections:
             max_block_ms=_MAX_BLOCK_MS,
         )
 
-    def admin(self) -> Any:  # noqa: ANN401
+    def admin(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A client for creating and describing topics."""
         # It takes all options but the ciphers, which it leaves to Python.
         known = self._common.keys() & KafkaAdminClient.DEFAULT_CONFIG.keys()
@@ -155,7 +155,7 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # kafka-pytho
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         _, headers, _ = self._auth.prepare("POST", self._url, headers, body)
         request = urllib.request.Request(self._url, body.encode(), headers)  # noqa: S310 -- the operator's URL
-        with urllib.request.urlopen(request, timeout=_TOKEN_TIMEOUT) as reply:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_TOKEN_TIMEOUT) as reply:  # noqa: S310 -- the settings' own address
             answer = json.load(reply)
         token, life = answer["access_token"], float(answer.get("expires_in", _TOKEN_LIFE))
         if not isinstance(token, str) or not 0 <= life < math.inf:

@@ -80,13 +80,13 @@ class HandlesTopic:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _run(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401
+    def _run(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         try:
             self._work(consumer, producer)
         except BaseException as error:  # noqa: BLE001 -- whatever ends the thread must be told
             self._failed(error)
 
-    def _work(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401
+    def _work(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         while not self._stop.is_set():
             try:
                 for records in consumer.poll(timeout_ms=_POLL_MS).values():
@@ -110,7 +110,7 @@ class HandlesTopic:
         else:
             self._learned(found[1], found[2])
 
-    def _write(self, producer: Any) -> None:  # noqa: ANN401
+    def _write(self, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         """Write all that waits; what fails goes on waiting."""
         waiting = [self._unsaved.popleft() for _ in range(len(self._unsaved))]
         sent: list[tuple[_Use, Sent]] = []
@@ -124,7 +124,7 @@ class HandlesTopic:
             self._unsaved.extend(use for use in waiting if use not in there)
             raise
 
-    def _send(self, producer: Any, use: _Use) -> Sent:  # noqa: ANN401
+    def _send(self, producer: Any, use: _Use) -> Sent:  # noqa: ANN401 -- kafka-python is untyped
         value = orjson.dumps({"first_used": use.at})
         sent: Sent = producer.send(self._topic, value, key=f"{use.month}/{use.handle}".encode())
         return sent

@@ -72,16 +72,6 @@ def first_post_id(at: Timestamp) -> PostId:
     return PostId((round(at * 1000) - _SNOWFLAKE_EPOCH_MS) << 22)
 
 
-def is_per_hour(metric: MetricName) -> bool:
-    """Whether the metric is a growth per hour rather than a count."""
-    return metric.endswith(PER_HOUR)
-
-
-def base_metric(metric: MetricName) -> MetricName:
-    """The API's metric that this one is read from: ``retweets`` of ``retweets_per_hour``."""
-    return MetricName(metric.removesuffix(PER_HOUR))
-
-
 class Clock(Protocol):
     """Where time comes from. Injected, so that tests and simulations can own it."""
 

@@ -115,7 +115,7 @@ def make_outlets(
 def make_input_reader(
     settings: Settings,
     consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
-    producer: Any,  # noqa: ANN401
+    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
     *,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],

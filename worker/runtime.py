@@ -265,7 +265,7 @@ class Worker:
         finally:
             admin.close()
 
-    def _meet_topics(self, producer: Any) -> None:  # noqa: ANN401
+    def _meet_topics(self, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         """Have the producer know our topics before it is hurried: its first send to one waits for that."""
         for name in (self._names.sightings, self._names.dead_letters, self._names.leaderboards):
             producer.partitions_for(name)
@@ -375,7 +375,7 @@ def _close_producer(producer: Any) -> None:  # noqa: ANN401 -- kafka-python is u
         producer.close(timeout=_FLUSH_TIMEOUT)
 
 
-def _close_consumer(consumer: Any) -> None:  # noqa: ANN401
+def _close_consumer(consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
     """Of a reader that never began; one that did closes it itself, and then this does nothing."""
     with contextlib.suppress(KafkaError, RuntimeError):
         consumer.close(autocommit=False, timeout_ms=0)

@@ -192,7 +192,7 @@ class Tracker:
         if outcome.forbidden:
             named = {post_id: self._number_of(author) for post_id, author in outcome.authors.items()}
             owners = {post_id: number for post_id, number in named.items() if number != APP}
-            self.watchlist.disown(outcome.forbidden, lane, owners)
+            self.watchlist.owners.disown(outcome.forbidden, lane, owners)
             if lane.account in owners.values() and lane.account not in self._mistaken:
                 self._mistaken.add(lane.account)
                 handle = next(one.handle for one, number in self._accounts.items() if number == lane.account)

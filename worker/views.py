@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.board_metrics import board_metric
-from worker.model import base_metric
 from worker.publish.http.views import Health, PostView
 from worker.watchlist import State
 
@@ -52,7 +51,7 @@ class Views:
         made = [board_metric(metric) for metric in self._tracker.boards.metrics]
         counted = {metric.name for metric in made if metric.kind == "count"}
         rates = {metric.name for metric in made if metric.kind == "rate"}
-        grown = {metric.name for metric in made if metric.kind == "per_hour"}
+        grown = {(metric.name, metric.sources[0]) for metric in made if metric.kind == "per_hour"}
         values = known.values
         return PostView(
             post_id=post_id,
@@ -63,7 +62,7 @@ class Views:
             measured_at=known.measured_at,
             counts={metric: int(values[metric]) if metric in values else None for metric in sorted(counted)},
             rates={metric: values.get(metric) for metric in sorted(rates)},
-            per_hour={base_metric(metric): values.get(metric) for metric in sorted(grown)},
+            per_hour={source: values.get(metric) for metric, source in sorted(grown)},
             author=known.author,
             text=known.text,
             due_at=self._due_at(known.state, post_id),

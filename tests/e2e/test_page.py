@@ -43,7 +43,7 @@ def served() -> Iterator[Served]:
 
 
 @contextmanager
-def opened(browser: Browser, **options: Any) -> Iterator[Page]:  # noqa: ANN401 -- the browser's options
+def opened(browser: Browser, **options: Any) -> Iterator[Page]:
     """A page in a context of its own, that must leave no error on the console."""
     context: BrowserContext = browser.new_context(locale="en-GB", **options)
     faults: list[str] = []
@@ -185,7 +185,7 @@ def test_movement_is_smooth_unless_the_reader_wants_none(
     browser: Browser,
     served: Served,
     motion: str,
-    animated: bool,  # noqa: FBT001 -- a test's case
+    animated: bool,
 ) -> None:
     served.publish(race(1, 2))
     with opened(browser, reduced_motion=motion) as page:

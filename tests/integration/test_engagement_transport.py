@@ -274,7 +274,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_over_tls_only_a_certificate_that_is_trusted_is_talked_to(
-    known: bool,  # noqa: FBT001
+    known: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -319,7 +319,7 @@ def test_over_tls_only_a_certificate_that_is_trusted_is_talked_to(
     ],
 )
 @pytest.mark.parametrize("late", [False, True])
-def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request(stray: bytes, late: bool) -> None:  # noqa: FBT001
+def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request(stray: bytes, late: bool) -> None:
     """Whether it comes with an answer or after it, on a connection that stays open."""
 
     async def work() -> list[bytes]:

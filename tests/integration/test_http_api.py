@@ -67,7 +67,7 @@ def client(served: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-def strict(schema: object) -> Any:  # noqa: ANN401 -- JSON
+def strict(schema: object) -> Any:
     """The schema, with no property allowed that it does not name: so that none goes undocumented."""
     if isinstance(schema, dict):
         walked = {name: strict(value) for name, value in schema.items()}
@@ -77,7 +77,7 @@ def strict(schema: object) -> Any:  # noqa: ANN401 -- JSON
     return [strict(each) for each in schema] if isinstance(schema, list) else schema
 
 
-def documented(answer: httpx.Response, route: str) -> Any:  # noqa: ANN401 -- JSON
+def documented(answer: httpx.Response, route: str) -> Any:
     """The answer's JSON, which is as the document says for this route and status."""
     document = openapi_document("1.2.3")
     response = document["paths"][route]["get"]["responses"][str(answer.status_code)]

@@ -182,7 +182,7 @@ def test_a_reader_that_stands_still_too_long_loses_its_place() -> None:
 
 
 @pytest.mark.parametrize("close_first", [True, False])
-def test_open_streams_do_not_hold_up_stopping(close_first: bool) -> None:  # noqa: FBT001 -- a test's case
+def test_open_streams_do_not_hold_up_stopping(close_first: bool) -> None:
     with serving(Worker(), grace=0.5) as served, following(served) as events, stalled(served):
         served.wait_for_streams(2)
         for version in range(20):

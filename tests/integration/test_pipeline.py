@@ -55,7 +55,7 @@ class Line:
         """The topic that most tests write to, with two partitions."""
         return f"{self.prefix}-a"
 
-    def send(self, *values: object, **where: Any) -> None:  # noqa: ANN401
+    def send(self, *values: object, **where: Any) -> None:
         """Records: bytes and null as they are, all else as JSON."""
         as_bytes = [
             one if one is None or isinstance(one, bytes) else json.dumps(one).encode() for one in values

@@ -94,7 +94,7 @@ def _http() -> Iterator[Destination]:
     with serving(worker) as served:
 
         def call(work: Coroutine[Any, Any, None]) -> None:
-            asyncio.run_coroutine_threadsafe(work, served._loop).result(PATIENCE)  # noqa: SLF001
+            asyncio.run_coroutine_threadsafe(work, served._loop).result(PATIENCE)  # noqa: SLF001 -- its loop has no name for others
 
         def shown() -> Shown:
             with httpx.Client(base_url=served.url, trust_env=False) as client:

@@ -36,7 +36,7 @@ NOW = 1_760_011_200
 OLDEST = first_post_id(Timestamp(NOW - 3 * 86_400))
 IDS = [OLDEST + (number << 30) + number for number in range(600)]
 ROOT = Path(__file__).parents[2]
-TOKEN = "sandbox-token"  # noqa: S105 -- the sandbox's documented default
+TOKEN = "sandbox-token"
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def reported_from(url: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> t
     set_environment(monkeypatch, settings)
     result = CliRunner().invoke(app, ["report", "ids.txt", "--out", "out", *options])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-    with open("out/report.json", encoding="utf-8") as file:  # noqa: PTH123
+    with open("out/report.json", encoding="utf-8") as file:  # noqa: PTH123 -- a path below the current folder
         told: dict[str, Any] = json.load(file)
     return result, told
 

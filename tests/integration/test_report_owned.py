@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SETTINGS = SandboxSettings(requests_per_minute=0)
 ACCOUNTS = Accounts(SETTINGS.seed, SETTINGS.accounts, SETTINGS.owned)
 OWNERS = {account.account_id: account for account in ACCOUNTS.all}
-TOKEN = "sandbox-token"  # noqa: S105 -- the sandbox's documented default
+TOKEN = "sandbox-token"
 DAY = 86_400.0
 
 

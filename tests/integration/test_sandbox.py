@@ -37,7 +37,7 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def sandbox_and_client(**settings: Any) -> AsyncIterator[tuple[RunningSandbox, httpx.AsyncClient]]:  # noqa: ANN401
+async def sandbox_and_client(**settings: Any) -> AsyncIterator[tuple[RunningSandbox, httpx.AsyncClient]]:
     async with (
         running_sandbox(SandboxSettings(**settings)) as sandbox,
         httpx.AsyncClient(base_url=sandbox.url, headers=BEARER, timeout=30) as client,

@@ -49,7 +49,7 @@ class Signing(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, account: Account, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, account: Account, **options: Any) -> None:
         self._options = {
             "client_key": DEFAULTS.consumer_key,
             "client_secret": DEFAULTS.consumer_secret,
@@ -69,7 +69,7 @@ class Signing(httpx.Auth):
 
 
 @asynccontextmanager
-async def client(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ANN401
+async def client(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a sandbox whose clock stands at noon."""
     async with (
         running_sandbox(SandboxSettings(clock=Clock(), **settings)) as sandbox,
@@ -78,7 +78,7 @@ async def client(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:  # noqa: 
         yield connected
 
 
-def body(ids: list[Any], *metrics: str, groupings: Any = None, **more: object) -> dict[str, object]:  # noqa: ANN401
+def body(ids: list[Any], *metrics: str, groupings: Any = None, **more: object) -> dict[str, object]:
     return {
         "tweet_ids": ids,
         "engagement_types": list(metrics or ("favorites",)),
@@ -105,7 +105,7 @@ REFUSALS: list[tuple[str, httpx.Auth, dict[str, object], int, str]] = [
     ("28hr", httpx.Auth(), body(MINE), 401, "Your account could not be authenticated. Reason: Bearer token"),
     ("totals", Signing(ALICE, client_key="x"), body(MINE), 401, "Your account could not be authenticated."),
     ("totals", Signing(ALICE, timestamp=str(NOON - 301)), body(MINE), 401, "Your account could not be auth"),
-    ("totals", Signing(ALICE, resource_owner_secret="x"), body(MINE), 401, "Your account could not be auth"),  # noqa: S106
+    ("totals", Signing(ALICE, resource_owner_secret="x"), body(MINE), 401, "Your account could not be auth"),
     ("totals", APP, body(MINE, "impressions"), 403, "Forbidden to access metrics: impressions"),
     ("28hr", APP, body(MINE[:1], "retweets"), 403, "Forbidden to access metrics: retweets"),
     ("historical", APP, body(MINE[:1], "retweets"), 403, "Forbidden to access metrics: retweets"),
@@ -284,7 +284,7 @@ async def test_both_families_of_rate_headers_and_the_app_shares_its_quota() -> N
         ("forbidden", 403, True),
     ],
 )
-async def test_faults_of_one_request_over_http(fault: str, status: int, gzip: bool) -> None:  # noqa: FBT001
+async def test_faults_of_one_request_over_http(fault: str, status: int, gzip: bool) -> None:
     async with client() as connected:
         rules = [{"fault": fault, "nth": [2], "endpoint": "28hr"}]
         assert (await connected.post("/sandbox/faults", json={"rules": rules})).status_code == 200

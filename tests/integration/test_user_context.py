@@ -76,7 +76,7 @@ class Meeting:
         assert len(own) >= count
         return own[:count]
 
-    async def truth(self, post_ids: Sequence[PostId], **of: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+    async def truth(self, post_ids: Sequence[PostId], **of: Any) -> dict[str, dict[str, Any]]:
         """What the sandbox says itself."""
         params = {"ids": ",".join(map(str, post_ids)), **of}
         answer = await self.http.get("/sandbox/truth", params=params)
@@ -113,7 +113,7 @@ async def meeting() -> AsyncIterator[Meeting]:
         def access(account: Account) -> Access:
             signer = AccountSigner(told["consumer_key"], told["consumer_secret"], account)
             circuit = Circuit(Seconds(300), clock, telemetry, account.handle)
-            return Access(signer, circuit, f"check {account.handle}", owned=True)
+            return Access(signer, circuit, f"check {account.handle}")
 
         used: list[str] = []
         asker = Asker(

@@ -132,7 +132,7 @@ def test_a_refused_token_is_told_where_people_look(tansu: Broker, tmp_path: Path
     settings = quick_settings(
         tansu,
         _group(),
-        engagement__bearer_token="wrong",  # noqa: S106
+        engagement__bearer_token="wrong",
         engagement__circuit_retry="1s",
     )
     with (

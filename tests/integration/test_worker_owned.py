@@ -87,7 +87,7 @@ def test_owned_posts_are_on_the_boards_of_private_metrics_with_the_truth(
         group,
         engagement__accounts_file=str(file),
         engagement__consumer_key="sandbox-key",
-        engagement__consumer_secret="sandbox-secret",  # noqa: S106
+        engagement__consumer_secret="sandbox-secret",
         engagement__handles_per_month="2",
         boards__metrics=METRICS,
         boards__rate_min_impressions=str(FLOOR),

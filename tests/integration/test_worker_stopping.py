@@ -265,14 +265,14 @@ def test_a_refused_login_is_an_error_that_says_so(tmp_path: Path) -> None:
             kafka__security__security_protocol="SASL_PLAINTEXT",
             kafka__security__sasl_mechanism="PLAIN",
             kafka__security__sasl_plain_username="anna",
-            kafka__security__sasl_plain_password="wr0ng",  # noqa: S106
+            kafka__security__sasl_plain_password="wr0ng",
         )
         address = f"127.0.0.1:{port}"
         with starting_worker(tmp_path, address, "posts", NOBODY, settings) as worker:
             error = _cannot_run(worker, BOUND)
             assert "wr0ng" not in worker.log.read_text()
         assert "Authentication failed" in error
-        settings["KAFKA__SECURITY__SASL_PLAIN_PASSWORD"] = "right"  # noqa: S105
+        settings["KAFKA__SECURITY__SASL_PLAIN_PASSWORD"] = "right"
         with running_worker(tmp_path, address, broker.create_topic(), NOBODY, settings) as worker:
             worker.await_that("/readyz", "owns 4 of 4")
             _assert_stopped_cleanly(worker)

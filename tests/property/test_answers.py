@@ -133,7 +133,7 @@ def test_no_header_makes_reading_crash(headers: dict[str, str]) -> None:
 def test_whatever_comes_each_post_is_accounted_for_once(
     answers: list[tuple[int, dict[str, str], bytes]],
 ) -> None:
-    async def asked() -> Any:  # noqa: ANN401
+    async def asked() -> Any:
         tested = bench(*(Reply(status, headers, body) for status, headers, body in answers))
         return await tested.ask(ASKED)
 

@@ -85,7 +85,7 @@ def test_json_lines(post_ids: list[int], data: st.DataObject) -> None:
     ).map(lambda parts: "".join(parts).encode()),
     st.booleans(),
 )
-def test_any_bytes_are_read_to_their_end(content: bytes, cut: bool) -> None:  # noqa: FBT001
+def test_any_bytes_are_read_to_their_end(content: bytes, cut: bool) -> None:
     seen(content)
     compressed = gzip.compress(content)
     seen(compressed[: len(compressed) // 2] if cut else compressed + content)
@@ -100,7 +100,7 @@ def test_any_bytes_are_read_to_their_end(content: bytes, cut: bool) -> None:  # 
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.booleans(),
 )
-def test_in_blocks_the_same_is_read(lines: list[str], end: str, packed_: bool) -> None:  # noqa: FBT001
+def test_in_blocks_the_same_is_read(lines: list[str], end: str, packed_: bool) -> None:
     content = end.join(lines).encode()
     content = gzip.compress(content) if packed_ else content
     found: list[int | str] = []

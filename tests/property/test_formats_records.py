@@ -76,7 +76,7 @@ def _folded(tag: str) -> str:
     return folded.strip().lstrip("#").strip()
 
 
-def read(value: bytes | None, key: bytes | None = None, **rules: Any) -> Reading:  # noqa: ANN401
+def read(value: bytes | None, key: bytes | None = None, **rules: Any) -> Reading:
     return RecordReader(ReadingRules(**rules)).read(value, key, (), "posts", AT)
 
 

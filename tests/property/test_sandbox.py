@@ -52,13 +52,13 @@ def answered(body: bytes) -> tuple[int, Any]:
     return answer.status, orjson.loads(zlib.decompress(sent.partition(b"\r\n\r\n")[2], 31))
 
 
-def as_json(content: Any) -> bytes:  # noqa: ANN401 - whatever was generated
+def as_json(content: Any) -> bytes:
     # Not orjson: it does not write integers beyond 64 bits, and those are to be sent.
     return json.dumps(content).encode()
 
 
 @given(NEAR_MISS | ANY_JSON)
-def test_any_json_gets_a_well_formed_answer(content: Any) -> None:  # noqa: ANN401
+def test_any_json_gets_a_well_formed_answer(content: Any) -> None:
     status, answer = answered(as_json(content))
     assert status in STATUSES
     if status != 200:
@@ -114,8 +114,8 @@ def test_gains_add_up_and_falls_take_no_more_than_there_was(ids: list[int], at: 
 
 
 @given(GROUPINGS)
-def test_every_grouping_adds_up_to_the_same_sum(groupings: Any) -> None:  # noqa: ANN401
-    def total(part: Any) -> int:  # noqa: ANN401
+def test_every_grouping_adds_up_to_the_same_sum(groupings: Any) -> None:
+    def total(part: Any) -> int:
         return sum(map(total, part.values())) if isinstance(part, dict) else int(part)
 
     answer = app_at(Clock()).handle(ask_for(list(range(1, 60)), groupings=groupings))

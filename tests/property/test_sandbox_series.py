@@ -52,7 +52,7 @@ NEAR_MISS = st.fixed_dictionaries(
 )
 
 
-def asked(endpoint: str, content: object) -> Any:  # noqa: ANN401 - the answer
+def asked(endpoint: str, content: object) -> Any:
     """The answer to the owner of all Posts."""
     app = app_at(Clock(), accounts=1, owned=1.0)
     # The library signs no body that could be a form as well: so the body comes after signing, without a hash.
@@ -60,11 +60,11 @@ def asked(endpoint: str, content: object) -> Any:  # noqa: ANN401 - the answer
     return app.handle(replace(request, body=json.dumps(content).encode()))
 
 
-def total(part: Any) -> int:  # noqa: ANN401 - JSON
+def total(part: Any) -> int:
     return sum(map(total, part.values())) if isinstance(part, dict) else int(part)
 
 
-def by_metric(part: Any, depth: int) -> dict[str, int]:  # noqa: ANN401 - JSON
+def by_metric(part: Any, depth: int) -> dict[str, int]:
     """Sums by the labels of one level of nesting."""
     if depth == 0:
         return {label: total(inner) for label, inner in part.items()}
@@ -77,7 +77,7 @@ def by_metric(part: Any, depth: int) -> dict[str, int]:  # noqa: ANN401 - JSON
 
 @settings(deadline=None)
 @given(st.sampled_from(["28hr", "historical", "totals"]), NEAR_MISS | ANY_JSON)
-def test_any_json_gets_a_well_formed_answer(endpoint: str, content: Any) -> None:  # noqa: ANN401
+def test_any_json_gets_a_well_formed_answer(endpoint: str, content: Any) -> None:
     answer = asked(endpoint, content)
     assert answer.status in (200, 400)
     if answer.status != 200:

@@ -75,7 +75,7 @@ def committed(bootstrap: str, group: str, topic: str, partitions: int) -> dict[i
     return {number: offset for number, offset in found.items() if offset is not None}
 
 
-def _reader(bootstrap: str, group: str | None = None) -> Any:  # noqa: ANN401 -- kafka-python is untyped
+def _reader(bootstrap: str, group: str | None = None) -> Any:
     return KafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=group,
@@ -85,6 +85,6 @@ def _reader(bootstrap: str, group: str | None = None) -> Any:  # noqa: ANN401 --
     )
 
 
-def _read_to_end(consumer: Any, partition: TopicPartition) -> bool:  # noqa: ANN401
+def _read_to_end(consumer: Any, partition: TopicPartition) -> bool:
     end = consumer.highwater(partition)
     return end is not None and consumer.position(partition) >= end

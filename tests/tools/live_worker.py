@@ -50,7 +50,7 @@ class Running:
         """The answer at a path."""
         return httpx.get(f"http://{self.address}{path}", timeout=5, trust_env=False)
 
-    def json(self, path: str) -> Any:  # noqa: ANN401
+    def json(self, path: str) -> Any:
         """The JSON at a path."""
         answer = self.get(path)
         assert answer.is_success, f"{path}: {answer.text}"

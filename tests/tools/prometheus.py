@@ -77,7 +77,7 @@ class Prometheus:
         except httpx.TransportError:
             return False
 
-    def _get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 -- JSON
+    def _get(self, path: str, **parameters: str) -> Any:
         return httpx.get(f"{self.url}{path}", params=parameters, timeout=10, trust_env=False).json()
 
 

@@ -79,7 +79,7 @@ def declared() -> dict[str, set[str]]:
     for metric in vars(worker).values():
         if not isinstance(metric, CollectorRegistry):
             for suffix in _SUFFIXES[metric._type]:  # noqa: SLF001 -- the client shows its type nowhere else
-                found[metric._name + suffix] = set(metric._labelnames)  # noqa: SLF001
+                found[metric._name + suffix] = set(metric._labelnames)  # noqa: SLF001 -- the library tells them nowhere else
     found["toptweets_build_info"] |= {"version"}
     return found
 
@@ -101,7 +101,7 @@ def faults(text: str, series: Mapping[str, set[str]]) -> list[str]:
     return found
 
 
-def _selectors(node: Any) -> Iterator[Any]:  # noqa: ANN401 -- the parser ships no types
+def _selectors(node: Any) -> Iterator[Any]:
     """The vector selectors in a parsed expression."""
     if isinstance(node, promql_parser.VectorSelector):
         yield node

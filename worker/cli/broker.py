@@ -16,8 +16,8 @@ def broker(
     ] = 9092,
 ) -> None:
     """Run a Kafka broker for development, in memory, until Ctrl-C. See docs/operations.md."""
-    from worker.demo.broker import run_broker  # noqa: PLC0415 -- needs the extra
-    from worker.embedded import EmbeddedBrokerError  # noqa: PLC0415
+    from worker.demo.broker import run_broker
+    from worker.embedded import EmbeddedBrokerError
 
     try:
         asyncio.run(run_broker(port, typer.echo))

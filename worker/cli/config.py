@@ -13,7 +13,7 @@ from worker.settings.load import masked
 from worker.settings.schema import schema as schema_of_file
 
 if TYPE_CHECKING:
-    from pathlib import Path  # noqa: F401
+    from pathlib import Path  # noqa: F401 -- typer resolves it
 
 app = typer.Typer(help="Check the settings, show them, or print what there is to set.", no_args_is_help=True)
 

@@ -25,8 +25,8 @@ def demo(
     ] = 5.0,
 ) -> None:
     """Watch leaderboards move: broker, API, producer and worker, all on this machine."""
-    from worker.demo import DemoError, DemoOptions, load_settings, run_demo  # noqa: PLC0415 -- needs the extra
-    from worker.logs import set_up_logs  # noqa: PLC0415
+    from worker.demo import DemoError, DemoOptions, load_settings, run_demo
+    from worker.logs import set_up_logs
 
     try:
         seconds = None if lasting is None else parse_duration(lasting)

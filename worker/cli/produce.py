@@ -43,7 +43,7 @@ def produce(
     config: ConfigOption = None,
 ) -> None:
     """Put the Post IDs of files on the input topic. Exit code 1 if a line could not be read or sent."""
-    from worker.produce import ProduceError  # noqa: PLC0415 -- so that --help is quick
+    from worker.produce import ProduceError
 
     # The API is not asked for anything here, so no token is needed.
     settings = load_or_exit(config, lambda path: load(path, {"engagement": {"bearer_token": "unused"}}))
@@ -85,10 +85,10 @@ def _faults(files: Sequence[str], campaigns: Sequence[str], topic: str, group: s
 
 
 def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str], topic: str) -> Producing:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from worker.produce import ProduceError, Producing  # noqa: PLC0415
-    from worker.reading import reading_rules  # noqa: PLC0415
+    from worker.produce import ProduceError, Producing
+    from worker.reading import reading_rules
 
     console = Console(stderr=True, highlight=False)
     complaints = 0
@@ -120,11 +120,11 @@ def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str],
 
 def _producer(kafka: Kafka, console: Console) -> Any:  # noqa: ANN401 -- kafka-python is untyped
     """A producer, told about when the brokers keep it waiting."""
-    from kafka.errors import KafkaError  # noqa: PLC0415
+    from kafka.errors import KafkaError
 
-    from worker.connections import KafkaConnections  # noqa: PLC0415
-    from worker.logs import LastKafkaError  # noqa: PLC0415
-    from worker.produce import ProduceError  # noqa: PLC0415
+    from worker.connections import KafkaConnections
+    from worker.logs import LastKafkaError
+    from worker.produce import ProduceError
 
     servers = ", ".join(kafka.bootstrap_servers)
     waiting = f"waiting for the brokers at {servers}, for up to {kafka.request_timeout:g} s"
@@ -166,7 +166,7 @@ def _opened(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def _progress(console: Console) -> Progress:
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,

@@ -58,9 +58,9 @@ def report(  # noqa: PLR0917 -- a command has its options as arguments
 ) -> None:
     """Report on the Posts of files: docs/report.md. Exit code: 0, 3 if some failed, 2 if asked wrongly."""
     with interrupted_at_once():
-        from worker.report.command import Command  # noqa: PLC0415 -- so that --help is quick
-        from worker.report.console import complain  # noqa: PLC0415
-        from worker.report.job import UsageError  # noqa: PLC0415
+        from worker.report.command import Command
+        from worker.report.console import complain
+        from worker.report.job import UsageError
 
     with terminated_as_interrupted():
         settings = load_or_exit(config, lambda path: _load(path, asks=not explain))

@@ -12,9 +12,9 @@ from worker.cli.common import ConfigOption, load_or_exit, settings_file
 
 def run(config: ConfigOption = None) -> None:
     """Run the worker until it is stopped. Exit code: 0 stopped, 1 failed, 2 bad settings."""
-    from worker.logs import set_up_logs  # noqa: PLC0415 -- so that --help is quick
-    from worker.process import run as run_worker  # noqa: PLC0415
-    from worker.telemetry import Telemetry  # noqa: PLC0415
+    from worker.logs import set_up_logs
+    from worker.process import run as run_worker
+    from worker.telemetry import Telemetry
 
     settings = load_or_exit(config)
     set_up_logs(settings.run.log_format, settings.run.log_level)

@@ -38,8 +38,8 @@ def sandbox(
 ) -> None:
     """Run an Engagement API for development: counts that anybody can compute. See docs/sandbox.md."""
     # Only when asked to run it.
-    from sandbox.owners import accounts_as_json  # noqa: PLC0415
-    from sandbox.server import SandboxSettings, serve  # noqa: PLC0415
+    from sandbox.owners import accounts_as_json
+    from sandbox.server import SandboxSettings, serve
 
     try:
         settings = SandboxSettings(

@@ -146,7 +146,7 @@ def _make_topic(kafka: KafkaConnections, topic: str) -> None:
         admin.close()
 
 
-async def _publish(posts: DemoPosts, producer: Any, topic: str, length: float | None) -> None:  # noqa: ANN401
+async def _publish(posts: DemoPosts, producer: Any, topic: str, length: float | None) -> None:  # noqa: ANN401 -- kafka-python is untyped
     """Produce Posts as they are published, until shortly before the end."""
     loop = asyncio.get_running_loop()
     started = loop.time()

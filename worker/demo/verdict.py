@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from rich.table import Table
 
-from worker.model import PUBLIC_METRICS, is_per_hour
+from worker.board_metrics import board_metric
+from worker.model import PUBLIC_METRICS
 from worker.watchlist import State
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _compare(known: Tracked, at: int, world: World, verdict: Verdict) -> None:
         verdict.faults.append(f"Post {known.post_id} was unavailable at {at}, and is shown")
     truth = dict(zip(PUBLIC_METRICS, world.counts(ids, at)[0].tolist(), strict=True))
     for metric, value in known.values.items():
-        if is_per_hour(metric):
+        if board_metric(metric).kind != "count":
             continue
         if truth[metric] == value:
             verdict.values += 1

@@ -211,7 +211,7 @@ class Asker:
             for circuit in self._all_circuits(asking.account, query.endpoint):
                 circuit.close()
         values = self._allowance.fill(query, metrics, answer.post_ids, answer.values, at)
-        tally.answered(post_ids, answer, values, at, owned=asking.access.owned)
+        tally.answered(post_ids, answer, values, at, owned=asking.account is not None)
         if query.groupings:
             tally.keep(answer.body)
 
@@ -230,12 +230,12 @@ class Asker:
         if refused:
             self._heard(asking)
             tally.learn({post_id: error.authors[post_id] for post_id in refused & error.authors.keys()})
-            tally.refuse(refused, owned=asking.access.owned)
+            tally.refuse(refused, owned=asking.account is not None)
             return [post_id for post_id in post_ids if post_id not in refused]
         if len(post_ids) > 1:
             return None
         _log.warning("post_refused", post_id=str(post_ids[0]), reason=str(error))
-        if asking.access.owned:
+        if asking.account is not None:
             tally.fail(post_ids[0], str(error))
         else:
             tally.refuse(post_ids, owned=False)

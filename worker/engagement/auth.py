@@ -47,7 +47,7 @@ class FixedToken:
         """See ``Credentials.token``."""
         return self._token
 
-    def reject(self, token: str) -> bool:  # noqa: ARG002
+    def reject(self, token: str) -> bool:  # noqa: ARG002 -- there is one token only
         """See ``Credentials.reject``."""
         return False
 

@@ -260,7 +260,7 @@ def _too_long() -> TransientError:
 def _tls() -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 -- only where it is spoken
 
-    import certifi  # noqa: PLC0415
+    import certifi  # noqa: PLC0415 -- only where TLS is spoken
 
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     return ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=folder)

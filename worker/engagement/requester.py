@@ -42,13 +42,12 @@ class RetryPolicy:
 class Access:
     """Whose token signs, and whether the API refuses it at present.
 
-    ``mend``: what to do when it is refused, for people. ``owned``: it is an account's and not the app's.
+    ``mend``: what to do when it is refused, for people.
     """
 
     signer: Signer
     circuit: Circuit
     mend: str
-    owned: bool = False
 
 
 class Request:

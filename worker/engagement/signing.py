@@ -75,6 +75,6 @@ class AccountSigner:
             ) from error
         return headers["Authorization"]
 
-    def refused(self, authorization: str) -> bool:  # noqa: ARG002
+    def refused(self, authorization: str) -> bool:  # noqa: ARG002 -- there is one token only
         """See ``Signer.refused``. The tokens do not expire: they were revoked, or are wrong."""
         return False

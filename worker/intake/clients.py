@@ -21,11 +21,11 @@ class Record(Protocol):
     @property
     def offset(self) -> int: ...  # noqa: D102 -- kafka-python's
     @property
-    def key(self) -> bytes | None: ...  # noqa: D102
+    def key(self) -> bytes | None: ...  # noqa: D102 -- kafka-python's
     @property
-    def value(self) -> bytes | None: ...  # noqa: D102
+    def value(self) -> bytes | None: ...  # noqa: D102 -- kafka-python's
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102 -- kafka-python's
 
 
 class Sent(Protocol):
@@ -34,7 +34,7 @@ class Sent(Protocol):
     @property
     def is_done(self) -> bool: ...  # noqa: D102 -- kafka-python's
     @property
-    def exception(self) -> BaseException | None: ...  # noqa: D102
+    def exception(self) -> BaseException | None: ...  # noqa: D102 -- kafka-python's
 
 
 class Producer(Protocol):
@@ -53,17 +53,17 @@ class Producer(Protocol):
 class Consumer(Protocol):
     """Reads records as a member of a group; one thread uses it, and its listener runs in another."""
 
-    def subscribe(  # noqa: D102
+    def subscribe(  # noqa: D102 -- kafka-python's
         self, topics: Sequence[str] = (), pattern: str | None = None, listener: object = None
     ) -> None: ...
-    def poll(self, timeout_ms: int = 0) -> Mapping[Partition, Sequence[Record]]: ...  # noqa: D102
-    def assignment(self) -> set[Partition]: ...  # noqa: D102
-    def paused(self) -> set[Partition]: ...  # noqa: D102
-    def pause(self, *partitions: Partition) -> None: ...  # noqa: D102
-    def resume(self, *partitions: Partition) -> None: ...  # noqa: D102
-    def seek_to_beginning(self, *partitions: Partition) -> None: ...  # noqa: D102
-    def position(self, partition: Partition, timeout_ms: int | None = None) -> int | None: ...  # noqa: D102
-    def highwater(self, partition: Partition) -> int | None: ...  # noqa: D102
-    def commit(self, offsets: Any, timeout_ms: int | None = None) -> None: ...  # noqa: ANN401, D102
-    def commit_async(self, offsets: Any, callback: Any = None) -> Any: ...  # noqa: ANN401, D102
-    def close(self, autocommit: bool = True, timeout_ms: int | None = None) -> None: ...  # noqa: D102, FBT001, FBT002
+    def poll(self, timeout_ms: int = 0) -> Mapping[Partition, Sequence[Record]]: ...  # noqa: D102 -- kafka-python's
+    def assignment(self) -> set[Partition]: ...  # noqa: D102 -- kafka-python's
+    def paused(self) -> set[Partition]: ...  # noqa: D102 -- kafka-python's
+    def pause(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
+    def resume(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
+    def seek_to_beginning(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
+    def position(self, partition: Partition, timeout_ms: int | None = None) -> int | None: ...  # noqa: D102 -- kafka-python's
+    def highwater(self, partition: Partition) -> int | None: ...  # noqa: D102 -- kafka-python's
+    def commit(self, offsets: Any, timeout_ms: int | None = None) -> None: ...  # noqa: ANN401, D102 -- kafka-python's
+    def commit_async(self, offsets: Any, callback: Any = None) -> Any: ...  # noqa: ANN401, D102 -- kafka-python's
+    def close(self, autocommit: bool = True, timeout_ms: int | None = None) -> None: ...  # noqa: D102, FBT001, FBT002 -- kafka-python's

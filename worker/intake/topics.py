@@ -101,7 +101,7 @@ def ensure_topics(
         )
 
 
-def _create(admin: Any, name: str, options: Mapping[str, Any]) -> None:  # noqa: ANN401
+def _create(admin: Any, name: str, options: Mapping[str, Any]) -> None:  # noqa: ANN401 -- kafka-python is untyped
     try:
         admin.create_topics({name: options})
     except TopicAlreadyExistsError:

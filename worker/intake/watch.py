@@ -35,7 +35,7 @@ class Admin(Protocol):
     """What this needs of kafka-python's admin client. Each call has a bound, set where it is made."""
 
     def describe_cluster(self) -> object: ...  # noqa: D102 -- kafka-python's
-    def close(self) -> None: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102 -- kafka-python's
 
 
 class BrokerWatch:

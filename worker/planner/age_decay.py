@@ -77,7 +77,7 @@ class AgeDecay:
         self._settings = settings
         self._agenda = _NO_AGENDA
 
-    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002
+    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002 -- it looks at none
         """See ``Planner.plan``. O(seats) while new Posts fill them or nothing is due, else O(tracked)."""
         new = posts.first_unmeasured(seats)
         if len(new) == seats:

@@ -22,7 +22,7 @@ _STEP: Final = 0.01
 class Producer(Protocol):
     """What this destination needs of kafka-python's producer."""
 
-    def send(self, topic: str, value: bytes | None = None, key: bytes | None = None) -> Any: ...  # noqa: ANN401, D102
+    def send(self, topic: str, value: bytes | None = None, key: bytes | None = None) -> Any: ...  # noqa: ANN401, D102 -- kafka-python's
 
 
 def record_key(campaign: Campaign, metric: MetricName) -> bytes:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from worker.board_metrics import RATE
-from worker.model import Leaderboard, Timestamp, is_per_hour
+from worker.board_metrics import board_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from worker.model import Entry
+    from worker.model import Entry, Leaderboard, Timestamp
 
 PER_HOUR_DIGITS: Final = 3
 """Digits after the point of a ``per_hour`` value: what is beyond them is not known anyway."""
@@ -37,11 +36,7 @@ def leaderboard_json(leaderboard: Leaderboard, limit: int | None = None) -> byte
 
     One line, also for a reader that breaks lines wherever Unicode does.
     """
-    value_of = _whole_or_ratio
-    if is_per_hour(leaderboard.metric):
-        value_of = _rounded
-    elif leaderboard.metric.startswith(RATE):
-        value_of = _rate
+    value_of = _VALUE_OF[board_metric(leaderboard.metric).kind]
     body = to_json(
         {
             "campaign": leaderboard.campaign,
@@ -88,9 +83,11 @@ def _rate(value: float) -> float:
     return round(float(value), RATE_DIGITS)
 
 
-def _whole_or_ratio(value: float) -> float:
-    whole = int(value)
-    return whole if whole == value else float(value)
+_VALUE_OF: Final[Mapping[str, Callable[[float], float]]] = {
+    "count": int,
+    "per_hour": _rounded,
+    "rate": _rate,
+}
 
 
 def _one_line(body: bytes) -> bytes:

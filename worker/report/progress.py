@@ -63,7 +63,7 @@ def shown_progress() -> Iterator[Callable[[Prepared, int], Callable[[int], objec
 
 def _bar(requests: int) -> tuple[Callable[[int], object], Callable[[], object]]:
     from rich.console import Console  # noqa: PLC0415 -- only where there is a terminal
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 -- only where it is shown
         BarColumn,
         MofNCompleteColumn,
         Progress,

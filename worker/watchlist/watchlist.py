@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,20 +11,19 @@ from worker.catalogue import Endpoint
 from worker.model import PostId, creation_times
 from worker.watchlist.columns import Columns, State
 from worker.watchlist.groups import Groups
-from worker.watchlist.lanes import APP, Answers, Lane
-from worker.watchlist.recipes import Growth, Recipe
+from worker.watchlist.lanes import APP
+from worker.watchlist.owners import Owners
+from worker.watchlist.recipes import Growth
 from worker.watchlist.shapes import Added, Change, Tracked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from worker.model import Campaign, Counts, FloatArray, IntArray, MetricName, Sighting, Timestamp
+    from worker.watchlist.lanes import Lane
     from worker.watchlist.shapes import Place, WatchlistLimits
-
-_NOBODY: Final = -1
-"""In ``accounts``, of a Post that is known to be of none of them: no Sighting assigns it again."""
 
 
 class Watchlist:
@@ -53,33 +52,12 @@ class Watchlist:
         self.columns = Columns(
             len(metrics), grown, accounts=accounts > 0, last_28h=accounts > 0 and bool(recent)
         )
-        self._account_of = account_of if accounts else None
-        self._rate_floor = rate_floor
         self._rows: dict[PostId, int] = {}
         self._words: dict[PostId, tuple[str | None, str | None]] = {}
-        self._answers = Answers()
-        self.app = self._lane(Endpoint.TOTALS, APP, alone=not accounts)
-        self.lanes = [self.app]
-        self._owners: list[tuple[Lane, ...]] = [(self.app,)]
-        for account in range(1, accounts + 1):
-            endpoints = (Endpoint.TOTALS, Endpoint.LAST_28H) if recent else (Endpoint.TOTALS,)
-            self._owners.append(tuple(self._lane(endpoint, account) for endpoint in endpoints))
-            self.lanes.extend(self._owners[-1])
-
-    def _lane(self, endpoint: Endpoint, account: int, *, alone: bool = False) -> Lane:
-        asked = sources_of(self.metrics, endpoint, owned=account != APP)
-        recipe = Recipe(self.metrics, endpoint, asked, self._rate_floor)
-        return Lane(
-            endpoint,
-            account,
-            asked,
-            recipe,
-            columns=self.columns,
-            rows=self._rows,
-            alone=alone,
-            answers=self._answers,
-            moved=self._wait_again,
+        self.owners = Owners(
+            metrics, accounts, account_of, columns=self.columns, rows=self._rows, rate_floor=rate_floor
         )
+        self.app = self.owners.app
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -134,19 +112,14 @@ class Watchlist:
             self._rows[sighting.post_id] = row
             if sighting.author or sighting.text:
                 self._words[sighting.post_id] = (sighting.author, sighting.text)
-        if self._account_of is None:
-            self.app.waiting.add(sighting.post_id for sighting in fresh)
-            return
-        for sighting, row in zip(fresh, free, strict=True):
-            self._assign(sighting.post_id, row, self._account_of(sighting))
+        self.owners.admit(fresh, free)
 
     def _join(self, sighting: Sighting) -> bool:
         """Unite a tracked Post with a further Sighting of it; whether it has joined campaigns."""
         row = self._rows[sighting.post_id]
         if sighting.author or sighting.text:
             self._add_words(sighting, row)
-        if self._account_of is not None and int(self.columns.accounts[row]) == APP:
-            self._assign_found(sighting, row)
+        self.owners.seen_again(sighting, row)
         before = int(self.columns.groups[row])
         campaigns = self.groups.campaigns_of(before)
         if all(campaign in campaigns for campaign in sighting.campaigns):
@@ -165,42 +138,6 @@ class Watchlist:
     def _state(self, row: int) -> int:
         """As an int: to compare a number of numpy's with a ``State`` takes fifty times as long."""
         return int(self.columns.states[row])
-
-    # Who owns it
-
-    def _assign(self, post_id: PostId, row: int, account: int) -> None:
-        """Put a Post on the lanes of its owner."""
-        self.columns.accounts[row] = account
-        # A measured one may be due there, too.
-        self._answers.count += 1
-        for lane in self._owners[max(account, APP)]:
-            lane.waiting.add([post_id])
-
-    def _wait_again(self, post_id: PostId, endpoint: Endpoint) -> None:
-        """A Post waits on its owner's lane of this endpoint, where there is one."""
-        row = self._rows[post_id]
-        self._answers.count += 1
-        for lane in self._owners[max(int(self.columns.accounts[row]), APP)]:
-            if lane.endpoint is endpoint:
-                lane.waiting.add([post_id])
-
-    def _assign_found(self, sighting: Sighting, row: int) -> None:
-        """Its author may be known from now on."""
-        account = self._account_of(sighting) if self._account_of is not None else APP
-        if account != APP:
-            self._assign(sighting.post_id, row, account)
-
-    def disown(self, post_ids: Iterable[PostId], lane: Lane, account_of: Mapping[PostId, int]) -> None:
-        """The API says that these are not of the account of the lane that they were asked for on.
-
-        They go to the account that it names, by ``account_of``, or else are nobody's from now on. Who moved
-        to another lane meanwhile stays there.
-        """
-        for post_id in post_ids:
-            row = self._rows.get(post_id)
-            if row is not None and lane.holds(row):
-                account = account_of.get(post_id, _NOBODY)
-                self._assign(post_id, row, _NOBODY if account == lane.account else account)
 
     # What is answered
 
@@ -238,7 +175,7 @@ class Watchlist:
         """Posts that were gone wait for the last 28 hours again, where those were never measured."""
         if len(self.columns.measured_28h):
             for post_id in self.columns.post_ids[rows[self.columns.measured_28h[rows] == 0]].tolist():
-                self._wait_again(PostId(post_id), Endpoint.LAST_28H)
+                self.owners.wait_again(PostId(post_id), Endpoint.LAST_28H)
 
     def set_aside_28h(self, post_ids: Iterable[PostId], at: Timestamp, lane: Lane) -> Change:
         """The last 28 hours of these cannot be had: not available, and not asked for at once again."""
@@ -293,7 +230,7 @@ class Watchlist:
         for group, posts in zip(*np.unique(columns.groups[rows], return_counts=True), strict=True):
             self.groups.leave(int(group), int(posts))
         columns.give_back(rows.tolist())
-        for lane in self.lanes:
+        for lane in self.owners.lanes():
             lane.waiting.keep(self._rows.__contains__)
         return len(rows)
 
@@ -313,9 +250,7 @@ class Watchlist:
 
     def lane_of(self, post_id: PostId) -> Lane:
         """The lane that a tracked Post's totals are asked for on."""
-        if self._account_of is None:
-            return self.app
-        return self._owners[max(int(self.columns.accounts[self._rows[post_id]]), APP)][0]
+        return self.owners.totals_lane(self._rows[post_id])
 
     def place(self, post_id: PostId) -> Place:
         """Where a tracked Post competes."""

@@ -119,10 +119,10 @@ def test_the_check_finds_what_is_broken(fault: str) -> None:
     if fault == "twice":
         board._order.add((-5.0, PostId(1)))  # noqa: SLF001 -- broken on purpose
     elif fault == "differs":
-        del board._keys[PostId(1)]  # noqa: SLF001
+        del board._keys[PostId(1)]  # noqa: SLF001 -- damage for check() to find
     elif fault == "too many":
         board.capacity = len(board) - 1
     else:
-        board._floor = (-9.0, PostId(9))  # noqa: SLF001
+        board._floor = (-9.0, PostId(9))  # noqa: SLF001 -- damage for check() to find
     with pytest.raises(AssertionError, match="top=2"):
         board.check()

@@ -163,7 +163,7 @@ def test_settings_are_shown_with_secrets_masked(monkeypatch: pytest.MonkeyPatch)
     shown = tomllib.loads(result.stdout)
     assert shown["kafka"]["topic"] == ["posts"]
     assert shown["watchlist"]["tracking_window"] == "48h"
-    assert shown["engagement"]["consumer_secret"] == "********"  # noqa: S105
+    assert shown["engagement"]["consumer_secret"] == "********"
 
 
 def test_the_schema_is_json_and_the_template_toml() -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CANARY = "canary-c0de"
 
 
-def security(**settings: Any) -> KafkaSecurity:  # noqa: ANN401 -- any setting
+def security(**settings: Any) -> KafkaSecurity:
     return KafkaSecurity.model_validate(settings)
 
 
@@ -104,24 +104,24 @@ def every_setting() -> KafkaSecurity:
     return security(
         security_protocol="SASL_SSL",
         sasl_mechanism="OAUTHBEARER",
-        oauth_token_url="http://login.example",  # noqa: S106
+        oauth_token_url="http://login.example",
         oauth_client_id="me",
-        oauth_client_secret="s",  # noqa: S106
+        oauth_client_secret="s",
         ssl_cafile="/a",
         ssl_certfile="/a",
         ssl_keyfile="/a",
-        ssl_password="p",  # noqa: S106
+        ssl_password="p",
         ssl_crlfile="/a",
         ssl_ciphers="a",
         sasl_plain_username="a",
-        sasl_plain_password="p",  # noqa: S106
+        sasl_plain_password="p",
         sasl_kerberos_name="a",
         sasl_kerberos_domain_name="a",
     )
 
 
 @pytest.mark.parametrize("client", [KafkaConsumer, KafkaProducer])
-def test_every_option_is_one_that_kafka_python_knows(client: Any) -> None:  # noqa: ANN401
+def test_every_option_is_one_that_kafka_python_knows(client: Any) -> None:
     assert set(security_options(every_setting())) <= set(client.DEFAULT_CONFIG)
 
 
@@ -195,7 +195,7 @@ def token_service(*answers: tuple[int, Any]) -> Iterator[Service]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class has it so
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

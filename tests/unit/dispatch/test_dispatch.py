@@ -37,7 +37,7 @@ class Posts:
     standings: Standings = field(default_factory=lambda: Standings({}))
     most_in_flight: int = 0
 
-    def mark_asked(self, post_ids: Sequence[PostId], at: Timestamp) -> None:  # noqa: ARG002
+    def mark_asked(self, post_ids: Sequence[PostId], at: Timestamp) -> None:  # noqa: ARG002 -- as the protocol has it
         assert not self.in_flight & set(post_ids)
         self.in_flight |= set(post_ids)
         self.waiting = [post_id for post_id in self.waiting if post_id not in self.in_flight]
@@ -62,7 +62,7 @@ class InTurn:
     planned_at: list[float] = field(default_factory=list)
     wake_in: float = 1000.0
 
-    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002
+    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002 -- as the protocol has it
         self.planned_at.append(asyncio.get_running_loop().time())
         return Plan(posts.waiting[: self.size], Timestamp(now + self.wake_in), len(posts.waiting))
 

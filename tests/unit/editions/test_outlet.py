@@ -137,7 +137,7 @@ def test_what_failed_is_published_later_and_the_newest_of_it() -> None:
         assert destination.calls == [{"a": 2, "b": 1}]
 
     telemetry = running(scenario)
-    assert telemetry.publish_errors.labels("fake")._value.get() == 3  # noqa: SLF001
+    assert telemetry.publish_errors.labels("fake")._value.get() == 3  # noqa: SLF001 -- no other way to read it
 
 
 def test_a_withdrawn_leaderboard_is_not_published_any_more() -> None:

@@ -26,7 +26,7 @@ from worker.engagement import (
     Requester,
     RetryPolicy,
 )
-from worker.model import PUBLIC_METRICS, MetricName, PostId, Seconds, Timestamp
+from worker.model import PUBLIC_METRICS, MetricName, PostId, Seconds, Timestamp, first_post_id
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 NOON: Final = 1_760_011_200.0
 """9 October 2025, 12:00 UTC: when every test begins."""
 NOON_DATE: Final = "Thu, 09 Oct 2025 12:00:00 GMT"
-TOKEN: Final = "canary-token"  # noqa: S105
+TOKEN: Final = "canary-token"
 OUTCOMES: Final = ("measured", "unavailable", "refused", "forbidden", "failed", "asked_again")
 
 Result = TypeVar("Result")
@@ -271,3 +271,19 @@ async def gives_up(work: Coroutine[Any, Any, object]) -> EngagementError:
     except EngagementError as error:
         return error
     raise AssertionError("no error was raised")
+
+
+FIRST = first_post_id(Timestamp(NOON - 3600))
+POSTS = list(range(FIRST, FIRST + 10))
+
+
+def measured(outcome: Outcome) -> dict[int, list[int]]:
+    return {
+        post_id: values
+        for counts in outcome.counts
+        for post_id, values in zip(counts.post_ids.tolist(), counts.values.tolist(), strict=True)
+    }
+
+
+def truth(*post_ids: int) -> dict[int, list[int]]:
+    return {post_id: [count_of(post_id, metric) for metric in PUBLIC_METRICS] for post_id in post_ids}

@@ -58,7 +58,7 @@ class Apart:
         self.asker = Asker(
             requester,
             Access(AppSigner(FixedToken("app")), circuit, "check"),
-            {ACME: Access(AccountSigner("key", "secret", ACME), own, "check", owned=True)},
+            {ACME: Access(AccountSigner("key", "secret", ACME), own, "check")},
             allowance=Allowance(Reach(), clock),
             clock=clock,
             telemetry=self.telemetry,

@@ -19,11 +19,11 @@ ASKED = [ONE, TWO, THREE]
 LIKES = [MetricName("favorites")]
 
 
-def answer_to(body: Any, status: int = 200, metrics: list[MetricName] | None = None) -> Answer:  # noqa: ANN401
+def answer_to(body: Any, status: int = 200, metrics: list[MetricName] | None = None) -> Answer:
     return read(reply(status, body), ASKED, metrics or [*PUBLIC_METRICS])
 
 
-def count_as(value: Any) -> int:  # noqa: ANN401
+def count_as(value: Any) -> int:
     """What a value of the JSON is as a count."""
     answer = answer_to({"by_post": {str(ONE): {"favorites": value}}}, metrics=LIKES)
     assert answer.post_ids.tolist() == [ONE]

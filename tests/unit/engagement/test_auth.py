@@ -11,7 +11,7 @@ from tests.unit.engagement.fakes import FakeApi, Sent, gives_up, reply, run_virt
 from worker.engagement import AppOnlyAuth, FixedToken, Reply, StoppedError, TransientError
 
 URL = "http://api.example/oauth2/token"
-SECRET = "canary-secret"  # noqa: S105
+SECRET = "canary-secret"
 
 
 def given(token: object, **more: object) -> Reply:
@@ -28,7 +28,7 @@ def test_a_token_is_fetched_with_basic_authentication() -> None:
         return await auth(api).token(), api.sent[0]
 
     token, sent = run_virtual(fetched())
-    assert token == "first"  # noqa: S105
+    assert token == "first"
     assert sent.url == URL
     assert sent.body == b"grant_type=client_credentials"
     assert sent.headers["Content-Type"].startswith("application/x-www-form-urlencoded")

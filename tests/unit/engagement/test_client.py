@@ -11,27 +11,27 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.engagement.fakes import (
+    FIRST,
     NOON,
     NOON_DATE,
+    POSTS,
     TOKEN,
-    FakeApi,
     Sent,
     bench,
-    count_of,
     counted,
     errors,
+    measured,
     reply,
     run_virtual,
+    truth,
 )
 from worker.engagement import AppOnlyAuth, Reply, TransientError
-from worker.model import NOT_AVAILABLE, PUBLIC_METRICS, MetricName, PostId, Timestamp, first_post_id
+from worker.model import NOT_AVAILABLE, PUBLIC_METRICS, MetricName
 
 if TYPE_CHECKING:
     from tests.unit.engagement.fakes import Answering, Bench
     from worker.engagement import Credentials, Outcome, Transport
 
-FIRST = first_post_id(Timestamp(NOON - 3600))
-POSTS = list(range(FIRST, FIRST + 10))
 PASSING: list[Answering] = [
     reply(429, {}),
     reply(500, b"internal server error"),
@@ -44,18 +44,6 @@ PASSING: list[Answering] = [
     TransientError("connection", "ConnectError: refused"),
     TransientError("unreadable", "the answer is not the gzip it says it is"),
 ]
-
-
-def measured(outcome: Outcome) -> dict[int, list[int]]:
-    return {
-        post_id: values
-        for counts in outcome.counts
-        for post_id, values in zip(counts.post_ids.tolist(), counts.values.tolist(), strict=True)
-    }
-
-
-def truth(*post_ids: int) -> dict[int, list[int]]:
-    return {post_id: [count_of(post_id, metric) for metric in PUBLIC_METRICS] for post_id in post_ids}
 
 
 def fetched(api: Transport) -> Credentials:
@@ -283,111 +271,6 @@ def test_a_request_whose_posts_are_all_refused_is_not_sent_again_empty() -> None
     assert requests == 1
 
 
-def test_a_400_without_a_name_is_halved_until_the_post_at_fault_stands_alone() -> None:
-    bad = POSTS[6]
-
-    def judge(sent: Sent) -> Reply:
-        return errors(400, "Invalid Tweet ID") if bad in sent.post_ids else counted(sent)
-
-    async def asked() -> tuple[Outcome, int]:
-        tested = bench(otherwise=judge)
-        return await tested.ask(POSTS), len(tested.api.sent)
-
-    outcome, requests = run_virtual(asked())
-    assert [*outcome.refused] == [bad]
-    assert measured(outcome) == truth(*(set(POSTS) - {bad}))
-    assert requests <= 2 * 4 + 1
-
-
-def test_halves_that_were_answered_count_when_a_later_one_fails() -> None:
-    def judge(sent: Sent) -> Reply:
-        if len(sent.post_ids) == len(POSTS):
-            return errors(400, "?")
-        return counted(sent) if POSTS[0] in sent.post_ids else reply(500, b"")
-
-    async def asked() -> Outcome:
-        return await bench(otherwise=judge).ask(POSTS)
-
-    outcome = run_virtual(asked())
-    assert measured(outcome) == truth(*POSTS[:5])
-    assert [*outcome.failed] == POSTS[5:]
-
-
-@pytest.mark.parametrize(
-    "failing", [reply(500, b""), reply(200, b"<html>"), TransientError("timeout", "late")]
-)
-@pytest.mark.parametrize("at_fault", [POSTS[:1], POSTS[9:], [POSTS[2], POSTS[7]]])
-def test_a_request_that_keeps_failing_is_halved_until_the_posts_at_fault_stand_alone(
-    failing: Reply | Exception, at_fault: list[int]
-) -> None:
-    def judge(sent: Sent) -> Reply | Exception:
-        return failing if set(at_fault) & set(sent.post_ids) else counted(sent)
-
-    async def asked() -> tuple[Outcome, Bench]:
-        tested = bench(otherwise=judge, attempts=3)
-        return await tested.ask(POSTS), tested
-
-    with capture_logs() as logs:
-        outcome, tested = run_virtual(asked())
-    assert sorted(outcome.failed) == at_fault
-    assert all(reason for reason in outcome.failed.values())
-    assert measured(outcome) == truth(*(set(POSTS) - set(at_fault)))
-    assert tested.answered("failed") == len(at_fault)
-    assert [entry["event"] for entry in logs] == ["post_set_aside"] * len(at_fault)
-
-
-def test_a_post_that_fails_alone_is_set_aside_only_when_others_are_answered() -> None:
-    def judge(sent: Sent) -> Reply | Exception:
-        return reply(500, b"") if POSTS[0] in sent.post_ids else counted(sent)
-
-    async def asked(*, others: bool) -> Outcome:
-        tested = bench(otherwise=judge)
-        first = asyncio.create_task(tested.ask(POSTS[:1]))
-        if others:
-            await asyncio.sleep(0.01)
-            await tested.ask(POSTS[1:])
-        return await first
-
-    assert [*run_virtual(asked(others=True)).failed] == POSTS[:1]
-    assert [*run_virtual(asked(others=False)).again] == POSTS[:1]
-
-
-def test_totals_that_old_posts_do_not_have_are_not_asked_for_and_not_available() -> None:
-    metrics = [MetricName("favorites"), MetricName("impressions"), MetricName("video_views")]
-    young, middle, old = (PostId(first_post_id(Timestamp(NOON - days * 86_400))) for days in (1, 100, 2000))
-
-    async def asked(*post_ids: PostId) -> tuple[list[str], dict[int, list[int]]]:
-        tested = bench(metrics=metrics)
-        outcome = await tested.ask(post_ids)
-        return tested.api.sent[0].metrics, measured(outcome)
-
-    none = NOT_AVAILABLE
-    told = {
-        young: [count_of(young, metric) for metric in metrics],
-        middle: [count_of(middle, "favorites"), none, count_of(middle, "video_views")],
-        old: [count_of(old, "favorites"), none, none],
-    }
-    assert run_virtual(asked(old)) == (["favorites"], {old: told[old]})
-    assert run_virtual(asked(old, middle)) == (
-        ["favorites", "video_views"],
-        {old: told[old], middle: told[middle]},
-    )
-    assert run_virtual(asked(old, middle, young)) == ([*metrics], told)
-
-
-def test_posts_that_have_none_of_the_metrics_cost_no_request() -> None:
-    old = first_post_id(Timestamp(NOON - 100 * 86_400))
-
-    async def asked() -> tuple[int, Outcome]:
-        tested = bench(metrics=[MetricName("impressions")])
-        outcome = await tested.ask([old])
-        return len(tested.api.sent), outcome
-
-    requests, outcome = run_virtual(asked())
-    assert requests == 0
-    assert measured(outcome) == {old: [NOT_AVAILABLE]}
-
-
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", {"errors": ["Your account could not be authenticated."]}, []]
 )
@@ -494,111 +377,6 @@ def test_when_every_metric_is_refused_the_circuit_opens_and_a_probe_asks_for_the
     assert tested.circuit.reason is None
 
 
-# The token
-
-
-def refusing(*good: str) -> Answering:
-    """The API and its token service: gives out first, second, …; only ``good`` ones hold."""
-    given = iter(["first", "second", "third", "fourth", "fifth", "sixth"])
-
-    def judge(sent: Sent) -> Reply:
-        if sent.url.endswith("token"):
-            return reply(200, {"token_type": "bearer", "access_token": next(given)})
-        return (
-            counted(sent) if sent.token in good else errors(401, "Your account could not be authenticated.")
-        )
-
-    return judge
-
-
-def fetches(api: FakeApi) -> int:
-    return sum(sent.url.endswith("token") for sent in api.sent)
-
-
-def test_a_fixed_token_that_is_refused_opens_the_circuit_and_says_what_to_do() -> None:
-    async def asked() -> tuple[Outcome, Bench]:
-        tested = bench(otherwise=errors(401, "Your account could not be authenticated."))
-        outcome = await tested.ask(POSTS)
-        assert tested.circuit.wait() > 0
-        return outcome, tested
-
-    with capture_logs() as logs:
-        outcome, tested = run_virtual(asked())
-    assert [*outcome.again] == POSTS
-    assert len(tested.api.sent) == 1
-    assert tested.requests("401") == 1
-    assert [entry["event"] for entry in logs] == ["api_refuses"]
-    assert "engagement.bearer_token" in logs[0]["reason"]
-
-
-def test_a_fetched_token_that_is_refused_is_fetched_once_more() -> None:
-    async def asked() -> tuple[Outcome, Bench]:
-        tested = bench(otherwise=refusing("second"), credentials=fetched)
-        return await tested.ask(POSTS), tested
-
-    outcome, tested = run_virtual(asked())
-    assert measured(outcome) == truth(*POSTS)
-    assert fetches(tested.api) == 2
-    assert tested.circuit.reason is None
-
-
-def test_two_fetched_tokens_refused_open_the_circuit() -> None:
-    async def asked() -> tuple[Outcome, Bench]:
-        tested = bench(otherwise=refusing(), credentials=fetched)
-        return await tested.ask(POSTS), tested
-
-    outcome, tested = run_virtual(asked())
-    assert [*outcome.again] == POSTS
-    assert fetches(tested.api) == 2
-    assert tested.requests("401") == 2
-    assert tested.circuit.reason
-
-
-def test_requests_under_way_when_the_token_is_revoked_share_one_new_token() -> None:
-    async def asked() -> tuple[list[Outcome], Bench]:
-        tested = bench(otherwise=refusing("second"), credentials=fetched)
-        return await asyncio.gather(*(tested.ask([post_id]) for post_id in POSTS)), tested
-
-    outcomes, tested = run_virtual(asked())
-    assert all(measured(outcome) for outcome in outcomes)
-    assert fetches(tested.api) == 2
-
-
-def test_with_a_limit_of_one_a_token_service_that_fails_does_not_block_the_client_by_its_own_permit() -> None:
-    down = [True, True]
-
-    def judge(sent: Sent) -> Reply:
-        if not sent.url.endswith("token"):
-            return counted(sent)
-        return reply(503, b"") if down and down.pop() else reply(200, {"access_token": "t"})
-
-    async def asked() -> Outcome:
-        async with asyncio.timeout(600):
-            return await bench(otherwise=judge, credentials=fetched, limit=1).ask(POSTS)
-
-    assert measured(run_virtual(asked())) == truth(*POSTS)
-
-
-def test_a_token_service_that_stays_down_gives_the_posts_back() -> None:
-    async def asked() -> tuple[Outcome, Bench]:
-        tested = bench(otherwise=reply(503, b""), credentials=fetched)
-        return await tested.ask(POSTS), tested
-
-    outcome, tested = run_virtual(asked())
-    assert [*outcome.again] == POSTS
-    assert tested.circuit.reason is None
-
-
-def test_a_wrong_consumer_key_opens_the_circuit() -> None:
-    async def asked() -> tuple[Outcome, Bench]:
-        tested = bench(otherwise=errors(403, "Unable to verify your credentials"), credentials=fetched)
-        return await tested.ask(POSTS), tested
-
-    outcome, tested = run_virtual(asked())
-    assert [*outcome.again] == POSTS
-    assert "engagement.consumer_key" in (tested.circuit.reason or "")
-
-
 # Cut off
 
 
@@ -689,16 +467,3 @@ def test_any_mix_of_faults_leaves_every_post_accounted_for_and_every_count_right
         assert all(tested.answered(name) for name in ("measured", "unavailable", "refused", "asked_again"))
 
     run_virtual(asked())
-
-
-def test_a_refusal_that_names_nobody_of_all_requests_stops_before_every_post_was_asked_alone() -> None:
-    many = list(range(FIRST, FIRST + 200))
-
-    async def asked() -> tuple[Bench, Outcome]:
-        tested = bench(otherwise=errors(400, "what?"))
-        return tested, await tested.ask(many)
-
-    tested, outcome = run_virtual(asked())
-    assert list(outcome.again) == many
-    assert len(tested.api.sent) == 1 + 2 + 4 + 8
-    assert "the API refuses every request" in (tested.circuit.reason or "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from worker.engagement import Credentials, Transport
 
 CANARY = "canary-3f9a"
-TOKEN_URL = "http://api.example/oauth2/token"  # noqa: S105
+TOKEN_URL = "http://api.example/oauth2/token"
 
 FAILURES: list[Answering] = [
     errors(401, "Your account could not be authenticated."),

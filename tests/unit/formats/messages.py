@@ -18,7 +18,7 @@ RETWEET_ID = 1070073991178989568
 EVERYWHERE = frozenset({"rule_tags", "hashtags", "fields", "header"})
 
 
-def read(value: object, **rules: Any) -> Reading:  # noqa: ANN401
+def read(value: object, **rules: Any) -> Reading:
     """A message, or bytes as they are, read by these rules with no key and no headers."""
     encoded = value if isinstance(value, bytes) else json.dumps(value).encode()
     return RecordReader(ReadingRules(**rules)).read(encoded, None, (), "posts", AT)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from worker.formats.campaigns import Headers
 
 
-def campaigns(value: object, **rules: Any) -> tuple[str, ...]:  # noqa: ANN401
+def campaigns(value: object, **rules: Any) -> tuple[str, ...]:
     reading = read(value, **rules)
     assert isinstance(reading, Sighting), reading
     return reading.campaigns
 
 
-def with_headers(headers: Headers, value: bytes = b"5", **rules: Any) -> tuple[str, ...]:  # noqa: ANN401
+def with_headers(headers: Headers, value: bytes = b"5", **rules: Any) -> tuple[str, ...]:
     reading = RecordReader(ReadingRules(**rules)).read(value, None, headers, "brand.posts", AT)
     assert isinstance(reading, Sighting), reading
     return reading.campaigns
@@ -92,7 +92,7 @@ def test_hashtags_are_off_until_asked_for_and_compare_folded() -> None:
     hashtags = {"campaigns_from": frozenset({"hashtags"})}
     assert campaigns(v2_post()) == ("spring launch",)
     assert campaigns(v2_post(), **hashtags) == ("spring",)
-    for written in ("#SPRING", "spring", "＃Ｓｐｒｉｎｇ"):  # noqa: RUF001
+    for written in ("#SPRING", "spring", "＃Ｓｐｒｉｎｇ"):  # noqa: RUF001 -- wide letters
         assert campaigns(v2_post(), **hashtags, hashtag_campaigns={written: "Launch"}) == ("Launch",)
     assert campaigns(v2_post(), **hashtags, hashtag_campaigns={"autumn": "Autumn"}) == ()
     assert campaigns({"id": 5, "hashtags": ["Straße", "STRASSE", "#x"]}, **hashtags) == ("strasse", "x")

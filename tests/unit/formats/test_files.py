@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 A, B, C = POST_ID, POST_ID + 1, POST_ID + 2
 
 
-def records(content: bytes | str, **options: Any) -> list[FileRecord]:  # noqa: ANN401
+def records(content: bytes | str, **options: Any) -> list[FileRecord]:
     stream = io.BytesIO(content.encode() if isinstance(content, str) else content)
     return list(read_post_ids(stream, "posts", at=AT, **options))
 
 
-def seen(content: bytes | str, **options: Any) -> list[int | str]:  # noqa: ANN401
+def seen(content: bytes | str, **options: Any) -> list[int | str]:
     """The IDs in order, and the reason in the place of what could not be read."""
     found: list[int | str] = []
     for record in records(content, **options):

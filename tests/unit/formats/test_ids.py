@@ -56,7 +56,7 @@ def test_reads_numbers_and_digits_up_to_the_largest(raw: object, post_id: int) -
         ("+123", "id_malformed"),
         ("00123", "id_malformed"),
         ("١٢٣", "id_malformed"),
-        ("１２３", "id_malformed"),  # noqa: RUF001
+        ("１２３", "id_malformed"),  # noqa: RUF001 -- other digits
         ("12²", "id_malformed"),
         ("12 34", "id_malformed"),
         ("0x1F", "id_malformed"),
@@ -78,7 +78,7 @@ def test_refuses_the_rest_each_with_its_reason(raw: object, reason: str) -> None
 def test_the_quick_way_takes_plain_digits_only() -> None:
     assert read_id_bytes(b"1070059276213702656") == POST_ID
     assert read_id_bytes(b"9223372036854775807") == MAX_POST_ID
-    for value in (b"", b"0", b"0123", b"9223372036854775808", b" 1", b"1\n", b"1_0", "١".encode(), b"-1"):  # noqa: RUF001
+    for value in (b"", b"0", b"0123", b"9223372036854775808", b" 1", b"1\n", b"1_0", "١".encode(), b"-1"):  # noqa: RUF001 -- other digits
         assert read_id_bytes(value) is None
 
 

@@ -198,7 +198,7 @@ class FakeConsumer:
         else:
             tell(self.commit_error)
 
-    def close(self, autocommit: bool = True, timeout_ms: int | None = None) -> None:  # noqa: FBT001, FBT002
+    def close(self, autocommit: bool = True, timeout_ms: int | None = None) -> None:  # noqa: FBT002 -- kafka-python's
         assert not autocommit, "it would commit all that was polled"
         assert timeout_ms is not None, "a wait without a bound"
         self.closed = True

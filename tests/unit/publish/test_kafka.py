@@ -33,7 +33,7 @@ class FakeProducer:
     records: list[tuple[bytes | None, bytes | None]] = field(default_factory=list)
     sent: list[FakeSent] = field(default_factory=list)
 
-    def send(self, _: str, value: bytes | None = None, key: bytes | None = None) -> Any:  # noqa: ANN401
+    def send(self, _: str, value: bytes | None = None, key: bytes | None = None) -> Any:
         if self.held is not None:
             assert self.held.wait(5)
         if self.refuse:

@@ -106,7 +106,7 @@ class FakeApi:
             trees=[self.series(query, told)] if query.groupings else (),
         )
 
-    def stopped(self, account: Account | None) -> str | None:  # noqa: ARG002
+    def stopped(self, account: Account | None) -> str | None:  # noqa: ARG002 -- as the protocol has it
         return self.refusing
 
     def series(self, query: Query, told: Sequence[int]) -> dict[str, object]:

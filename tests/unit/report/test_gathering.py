@@ -54,7 +54,7 @@ def test_pieces_are_added_up() -> None:
 
 @pytest.mark.parametrize("outcome", ["unavailable", "refused", "failed"])
 @pytest.mark.parametrize("first", [True, False])
-def test_of_a_post_that_one_piece_lacks_the_gravest_outcome_counts(outcome: str, first: bool) -> None:  # noqa: FBT001
+def test_of_a_post_that_one_piece_lacks_the_gravest_outcome_counts(outcome: str, first: bool) -> None:
     pieces = [answered({B: (1, 1)}, outcomes={outcome: [A]}), answered({A: (1, 1), B: (1, 1)})]
     made = gathering(*(pieces if first else pieces[::-1]))
     assert made.outcomes().tolist() == [Outcome[outcome.upper()], Outcome.MEASURED]

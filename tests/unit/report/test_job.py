@@ -12,7 +12,7 @@ from worker.model import PUBLIC_METRICS
 from worker.report.job import Asked, Step, UsageError, needs_owner
 
 
-def parsed(endpoint: str = "totals", **options: Any) -> Asked:  # noqa: ANN401
+def parsed(endpoint: str = "totals", **options: Any) -> Asked:
     return Asked.parse(endpoint, options.pop("metrics", ()), options.pop("group_by", ()), **options)
 
 

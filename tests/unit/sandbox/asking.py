@@ -45,14 +45,14 @@ def some_posts(count: int, *, seed: int = 1, until: int = NOON, over: int = DAY)
     return [post_created_at(until - chance.random() * over, chance.randrange(1 << 22)) for _ in range(count)]
 
 
-def app_at(clock: Clock, **settings: Any) -> SandboxApp:  # noqa: ANN401 - any field of the settings
+def app_at(clock: Clock, **settings: Any) -> SandboxApp:
     return SandboxApp(SandboxSettings(clock=clock, **settings))
 
 
 def ask_for(
-    ids: Any,  # noqa: ANN401 - also what is refused
-    metrics: Any = None,  # noqa: ANN401
-    groupings: Any = None,  # noqa: ANN401
+    ids: Any,
+    metrics: Any = None,
+    groupings: Any = None,
     *,
     endpoint: str = "totals",
     **more: object,

@@ -31,7 +31,7 @@ POSTS_OF_ALICE = owned_by(ALICE, some_posts(250))
 POSTS_OF_BOB = owned_by(BOB, some_posts(250))
 
 
-def signed(request: Request, account: Account = ALICE, *, at: float = NOON, **options: Any) -> Request:  # noqa: ANN401
+def signed(request: Request, account: Account = ALICE, *, at: float = NOON, **options: Any) -> Request:
     """The request as this account's client sends it at ``at``; ``options`` are the library's."""
     client = Client(
         **{
@@ -54,9 +54,9 @@ def signed(request: Request, account: Account = ALICE, *, at: float = NOON, **op
 
 def ask_as_owner(  # what ask_for takes
     endpoint: str,
-    ids: Any,  # noqa: ANN401
-    metrics: Any = None,  # noqa: ANN401
-    groupings: Any = None,  # noqa: ANN401
+    ids: Any,
+    metrics: Any = None,
+    groupings: Any = None,
     *,
     account: Account = ALICE,
     at: float = NOON,

@@ -66,5 +66,5 @@ def test_the_answer_to_head_has_no_body() -> None:
         ("deflate, br", False),
     ],
 )
-def test_gzip_is_for_those_who_take_it(accept_encoding: str, taken: bool) -> None:  # noqa: FBT001
+def test_gzip_is_for_those_who_take_it(accept_encoding: str, taken: bool) -> None:
     assert takes_gzip(accept_encoding) is taken

@@ -209,7 +209,7 @@ def test_a_nonce_is_remembered_as_long_as_its_timestamp_holds_and_no_longer() ->
 
 def test_a_request_that_is_signed_wrong_uses_no_nonce_up() -> None:
     oauth = verifier()
-    reason(signed(ASKED, nonce="mine", client_secret="guessed"), NOON, oauth)  # noqa: S106
+    reason(signed(ASKED, nonce="mine", client_secret="guessed"), NOON, oauth)
     assert oauth.verify(signed(ASKED, nonce="mine"), NOON) == ALICE
 
 

@@ -24,7 +24,7 @@ PINNED = (2500969986, [1975915990402255692, 1975980568435038096], [1975931781009
 BY_TYPE = {"g": {"group_by": ["tweet.id", "engagement.type"]}}
 
 
-def answered(path: str, query: str = "", method: str = "GET", **settings: Any) -> Answer:  # noqa: ANN401
+def answered(path: str, query: str = "", method: str = "GET", **settings: Any) -> Answer:
     return app_at(Clock(), **settings).handle(Request(method, path, query))
 
 
@@ -144,7 +144,7 @@ def test_a_second_can_be_full_too_and_has_its_own_headers() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [TOTALS, HISTORICAL])
-def test_the_truth_tells_all_metrics_of_an_endpoint_and_the_author(endpoint: Any) -> None:  # noqa: ANN401
+def test_the_truth_tells_all_metrics_of_an_endpoint_and_the_author(endpoint: Any) -> None:
     query = f"ids={POSTS_OF_ALICE[0]},{POSTS_OF_BOB[0]}&endpoint={endpoint.name}"
     posts = answered("/sandbox/truth", query).content["posts"]
     assert [posts[post]["author_id"] for post in posts] == [str(ALICE.account_id), str(BOB.account_id)]

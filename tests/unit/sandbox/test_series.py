@@ -50,7 +50,7 @@ GONE = {
 MINE = [post_id for post_id in POSTS_OF_ALICE if post_id not in GONE][:25]
 
 
-def answered(endpoint: str, ids: Any, metrics: Any, groupings: Any, **more: Any) -> Any:  # noqa: ANN401
+def answered(endpoint: str, ids: Any, metrics: Any, groupings: Any, **more: Any) -> Any:
     answer = app_at(Clock()).handle(ask_as_owner(endpoint, ids, metrics, groupings, **more))
     assert answer.status == 200, answer.content
     return answer.content
@@ -60,7 +60,7 @@ def group(*values: str) -> dict[str, object]:
     return {"g": {"group_by": list(values)}}
 
 
-def total(part: Any) -> int:  # noqa: ANN401 - JSON
+def total(part: Any) -> int:
     return sum(map(total, part.values())) if isinstance(part, dict) else int(part)
 
 

@@ -15,7 +15,7 @@ from tests.unit.sandbox.signing import ALICE, BOB, POSTS_OF_ALICE, POSTS_OF_BOB,
 POSTS = some_posts(30)
 
 
-def with_faults(**faults: object) -> Any:  # noqa: ANN401 - the app
+def with_faults(**faults: object) -> Any:
     app = app_at(Clock())
     assert app.handle(post("/sandbox/faults", faults)).status == 200
     return app
@@ -28,7 +28,7 @@ def met(fault: str, *, ids: list[int] | None = None, groupings: object = None) -
     return answer
 
 
-def right(ids: list[int] | None = None) -> Any:  # noqa: ANN401 - JSON
+def right(ids: list[int] | None = None) -> Any:
     return app_at(Clock()).handle(ask_for(ids or POSTS, ["favorites", "retweets"])).content
 
 

@@ -33,7 +33,7 @@ def test_key_and_secret_give_the_same_token_each_time() -> None:
 
 
 def test_key_and_secret_may_be_percent_encoded() -> None:
-    tokens = Tokens(SandboxSettings(consumer_key="a+b", consumer_secret="c/d%"))  # noqa: S106
+    tokens = Tokens(SandboxSettings(consumer_key="a+b", consumer_secret="c/d%"))
     for pair in ("a%2Bb:c%2Fd%25", "a+b:c/d%"):
         assert asked(basic(pair), tokens=tokens).status == 200
 
@@ -78,7 +78,7 @@ def test_another_grant_is_refused(body: bytes) -> None:
         ("Basic sandbox-token", False),
     ],
 )
-def test_only_the_bearer_token_holds(authorization: str, holds: bool) -> None:  # noqa: FBT001
+def test_only_the_bearer_token_holds(authorization: str, holds: bool) -> None:
     assert Tokens(SandboxSettings()).holds(with_bearer(authorization)) is holds
 
 

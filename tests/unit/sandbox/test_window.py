@@ -14,11 +14,11 @@ SINCE_2014 = Reach(1_409_529_600, 0)
 NOW = NOON + 1500.5
 
 
-def window(start: Any = None, end: Any = None, reach: Reach = SINCE_2014, now: float = NOW) -> Window:  # noqa: ANN401
+def window(start: Any = None, end: Any = None, reach: Reach = SINCE_2014, now: float = NOW) -> Window:
     return read_window(start, end, reach, now)
 
 
-def refusal(start: Any = None, end: Any = None, reach: Reach = SINCE_2014) -> str:  # noqa: ANN401
+def refusal(start: Any = None, end: Any = None, reach: Reach = SINCE_2014) -> str:
     with pytest.raises(RefusedError) as refused:
         window(start, end, reach)
     assert refused.value.answer.status == 400

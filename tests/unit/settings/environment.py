@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from worker.settings import Fault
 
-TOKEN: Final = "TOPTWEETS_ENGAGEMENT__BEARER_TOKEN"  # noqa: S105 -- a variable's name
+TOKEN: Final = "TOPTWEETS_ENGAGEMENT__BEARER_TOKEN"
 TOPIC: Final = "TOPTWEETS_KAFKA__TOPIC"
 NEEDED: Final = {TOKEN: "canary-token", TOPIC: "posts"}
 

@@ -13,7 +13,7 @@ from worker.settings.accounts import read_accounts
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECRET = "canary-secret"  # noqa: S105
+SECRET = "canary-secret"
 TWO = """
 [[accounts]]
 handle = "@Acme"
@@ -140,7 +140,7 @@ def test_the_settings_tell_the_accounts_faults_with_their_own(two: Path) -> None
         ("http://127.0.0.1.example.com", False),
     ],
 )
-def test_accounts_need_an_address_that_is_signed_for(two: Path, url: str, right: bool) -> None:  # noqa: FBT001
+def test_accounts_need_an_address_that_is_signed_for(two: Path, url: str, right: bool) -> None:
     engagement = {"url": url, "consumer_key": "k", "consumer_secret": "s", "accounts_file": str(two)}
     given = {"kafka": {"topic": "posts"}, "engagement": engagement}
     if right:

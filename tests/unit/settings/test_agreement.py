@@ -138,4 +138,4 @@ def test_files_of_certificates_are_there() -> None:
 
 
 def test_any_address_may_be_listened_on() -> None:
-    assert loaded(PUBLISH__HTTP__HOST="0.0.0.0").publish.http.host == "0.0.0.0"  # noqa: S104
+    assert loaded(PUBLISH__HTTP__HOST="0.0.0.0").publish.http.host == "0.0.0.0"  # noqa: S104 -- a value, not a socket

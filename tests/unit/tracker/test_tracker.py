@@ -350,9 +350,8 @@ class TestAccounts:
         return made
 
     def lane(self, made: Tracker, endpoint: Endpoint, account: int) -> Lane:
-        (found,) = (
-            lane for lane in made.watchlist.lanes if (lane.endpoint, lane.account) == (endpoint, account)
-        )
+        lanes = made.watchlist.owners.lanes()
+        (found,) = (lane for lane in lanes if (lane.endpoint, lane.account) == (endpoint, account))
         return found
 
     def test_an_author_is_known_by_handle_or_number(self) -> None:

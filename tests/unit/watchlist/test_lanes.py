@@ -40,7 +40,7 @@ def owned() -> Watchlist:
 
 
 def lane(posts: Watchlist, endpoint: Endpoint, account: int) -> Lane:
-    (found,) = (one for one in posts.lanes if (one.endpoint, one.account) == (endpoint, account))
+    (found,) = (one for one in posts.owners.lanes() if (one.endpoint, one.account) == (endpoint, account))
     return found
 
 
@@ -148,7 +148,7 @@ def test_a_post_that_the_api_calls_anothers_goes_to_the_one_it_names_or_to_nobod
     totals = lane(posts, Endpoint.TOTALS, ACME)
     posts.add(0, [sighting(post(4), author="acme")], NOW)
     totals.mark_asked([OWN, post(4)], NOW)
-    posts.disown([OWN, post(4)], totals, {OWN: BETA})
+    posts.owners.disown([OWN, post(4)], totals, {OWN: BETA})
     totals.ask_again([OWN, post(4)])
     assert waiting(totals) == []
     assert waiting(lane(posts, Endpoint.TOTALS, BETA)) == [OTHER, OWN]
@@ -198,8 +198,8 @@ def test_who_moved_meanwhile_is_not_disowned_by_a_late_refusal(endpoint: Endpoin
     posts = owned()
     late = lane(posts, endpoint, ACME)
     late.mark_asked([OWN], NOW)
-    posts.disown([OWN], lane(posts, Endpoint.TOTALS, ACME), {OWN: BETA})
-    posts.disown([OWN], late, {})
+    posts.owners.disown([OWN], lane(posts, Endpoint.TOTALS, ACME), {OWN: BETA})
+    posts.owners.disown([OWN], late, {})
     late.ask_again([OWN])
     assert OWN in waiting(lane(posts, endpoint, BETA))
 
@@ -208,7 +208,7 @@ def test_a_post_that_the_api_calls_the_account_s_own_and_refuses_is_nobody_s() -
     posts = owned()
     totals = lane(posts, Endpoint.TOTALS, ACME)
     totals.mark_asked([OWN], NOW)
-    posts.disown([OWN], totals, {OWN: ACME})
+    posts.owners.disown([OWN], totals, {OWN: ACME})
     totals.ask_again([OWN])
     assert waiting(totals) == []
     assert OWN in waiting(posts.app)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from worker.model import ALL, PUBLIC_METRICS, Campaign, Leaderboard, MetricName, base_metric, is_per_hour
+from worker.board_metrics import board_metric
+from worker.catalogue import Endpoint
+from worker.model import ALL, PUBLIC_METRICS, Campaign, Leaderboard, MetricName
 from worker.publish.leaderboard_json import leaderboard_json
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = tuple[Campaign, MetricName]
 
+_KINDS: Final = ("count", "rate", "per_hour")
 _METRIC_ORDER: Final = {name: place for place, name in enumerate(PUBLIC_METRICS)}
 
 
@@ -188,7 +191,10 @@ class LiveBoards:
             subscription.close()
 
 
-def _place(key: Key) -> tuple[bool, str, str, bool, int, str]:
+def _place(key: Key) -> tuple[bool, str, str, bool, int, int, str]:
+    """Campaigns by name, ``all`` first; of each counts before what is derived, and 28 hours' worth last."""
     campaign, metric = key
-    order = _METRIC_ORDER.get(base_metric(metric), len(_METRIC_ORDER))
-    return campaign != ALL, campaign.casefold(), campaign, is_per_hour(metric), order, metric
+    made = board_metric(metric)
+    order = _METRIC_ORDER.get(made.sources[0], len(_METRIC_ORDER))
+    recent = made.endpoint is Endpoint.LAST_28H
+    return campaign != ALL, campaign.casefold(), campaign, recent, _KINDS.index(made.kind), order, metric

@@ -73,18 +73,18 @@ def test_counts_stand_before_what_is_derived_in_the_order_of_the_api() -> None:
 @pytest.mark.parametrize(
     ("wanted", "heard"),
     [
-        (ANY, {("a", "x"), ("a", "y"), ("b", "x")}),
-        (Filter(campaign=Campaign("a")), {("a", "x"), ("a", "y")}),
-        (Filter(metric=MetricName("x")), {("a", "x"), ("b", "x")}),
-        (Filter(Campaign("b"), MetricName("y")), set()),
+        (ANY, {("a", "replies"), ("a", "retweets"), ("b", "replies")}),
+        (Filter(campaign=Campaign("a")), {("a", "replies"), ("a", "retweets")}),
+        (Filter(metric=MetricName("replies")), {("a", "replies"), ("b", "replies")}),
+        (Filter(Campaign("b"), MetricName("retweets")), set()),
     ],
 )
 def test_a_follower_hears_only_what_it_wants(wanted: Filter, heard: set[tuple[str, str]]) -> None:
     live = boards()
-    live.put(leaderboard("a", "x"))
+    live.put(leaderboard("a", "replies"))
     subscription = live.subscribe(wanted)
-    live.put(leaderboard("a", "y"))
-    live.put(leaderboard("b", "x"))
+    live.put(leaderboard("a", "retweets"))
+    live.put(leaderboard("b", "replies"))
     assert {change.key for change in taken(subscription)} == heard
 
 
