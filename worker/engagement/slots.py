@@ -57,8 +57,8 @@ class Slots:
 
     Slot n starts at n * (60 s + ``headroom``) / ``limit`` of Unix time and belongs to the owner of partition
     n mod ``partitions``. It may be used once, at most half of the headroom after its start, if the partition
-    was owned all that time and the lease lasts. Slots are used in their order: when the clock goes back, those
-    that it comes to again count as used.
+    was owned all that time and the lease lasts. Slots are used in their order: those that a clock which goes
+    back comes to again count as used.
 
     All is counted in whole nanoseconds: slots neither drift nor repeat, whatever the limit (up to one a
     nanosecond).
