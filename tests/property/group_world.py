@@ -1,4 +1,4 @@
-"""Workers of a group in simulated time: their clocks, their lives, what the coordinator knows of them, the API.
+"""Workers of a group in simulated time: their clocks, their lives, their coordinator, and the API.
 
 Only the slots and the quota are real. The API counts each request at some moment between its sending and its
 answer. The weather turns: for a while all requests leave and are counted as late as can be, then all at once.
@@ -261,5 +261,6 @@ def most_in_a_minute(times: list[float]) -> int:
     """The most in any rolling minute, half open: what happened at t has left at t + 60."""
     times = sorted(times)
     return max(
-        (number + 1 - bisect_right(times, at - MINUTE + ROUNDING) for number, at in enumerate(times)), default=0
+        (number + 1 - bisect_right(times, at - MINUTE + ROUNDING) for number, at in enumerate(times)),
+        default=0,
     )

@@ -104,7 +104,7 @@ class Quota:
         self.contract = limit
         self._clock = clock
         self._sleep = sleep
-        self._slots = slots
+        self.slots = slots
         self._in_flight = 0
         self._minute = _Span(MINUTE, limit)
         self._second: _Span | None = None
@@ -123,7 +123,7 @@ class Quota:
     @property
     def share(self) -> float:
         """Requests a minute that are this worker's at the moment; without slots, all of ``limit``."""
-        return self.limit if self._slots is None else self._slots.share
+        return self.limit if self.slots is None else self.slots.share
 
     @property
     def used(self) -> int:
@@ -136,10 +136,10 @@ class Quota:
         With slots it is infinite while there are none: look again when partitions may have come.
         """
         now = self.now()
-        if self._slots is None:
+        if self.slots is None:
             ready_at = max(self._next_at, self._room_at(now, self.limit))
         else:
-            offer = self._slots.offer()
+            offer = self.slots.offer()
             ready_at = now + offer.wait
             room_at = self._room_at(now, offer.room)
             if room_at > now:
@@ -152,16 +152,16 @@ class Quota:
         if self.wait() > 0:
             return None
         slot: Slot | None = None
-        if self._slots is None:
+        if self.slots is None:
             self._next_at = self.now() + MINUTE / self.limit
-        elif (slot := self._slots.try_take()) is None:
+        elif (slot := self.slots.try_take()) is None:
             return None
         self._in_flight += 1
         return Permit(self, slot)
 
     def fresh(self, slot: Slot | None) -> bool:
         """Whether a request may still leave with the permit of this slot."""
-        return slot is None or self._slots is None or self._slots.fresh(slot)
+        return slot is None or self.slots is None or self.slots.fresh(slot)
 
     def ended(self) -> None:
         """A request is over: its minute begins."""
@@ -176,7 +176,7 @@ class Quota:
     async def ready(self) -> None:
         """Wait until a permit is there; another waiter may take it first."""
         while (wait := self.wait()) > 0:
-            await self._sleep(wait if self._slots is None else min(wait, _LONGEST_SLEEP))
+            await self._sleep(wait if self.slots is None else min(wait, _LONGEST_SLEEP))
 
     async def take(self) -> Permit:
         """Wait for a permit and take it."""
@@ -190,16 +190,16 @@ class Quota:
         """No permits for so long: the API said that it has enough."""
         held = min(seconds, Seconds(_LONGEST_HOLD))
         self._held_until = max(self._held_until, self.now() + held)
-        if self._slots is not None:
-            self._slots.skip(held)
+        if self.slots is not None:
+            self.slots.skip(held)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take the API's own account from the headers of an answer. A header that is missing says nothing."""
         limit = said.whole(headers.get("x-per-minute-limit"))
         if limit is not None and limit > 0:
             self._minute.limit = min(self.contract, limit)
-            if self._slots is not None:
-                self._slots.regrid(self.limit)
+            if self.slots is not None:
+                self.slots.regrid(self.limit)
         limit = said.whole(headers.get("x-per-second-limit"))
         if limit is not None and limit > 0:
             self._second = self._second or _Span(_SECOND, limit)
@@ -215,7 +215,7 @@ class Quota:
         minute = self._minute.ready_at(now, self._in_flight, room)
         if self._second is None:
             return minute
-        room = self._second.limit if self._slots is None else self._slots.part_of(self._second.limit)
+        room = self._second.limit if self.slots is None else self.slots.part_of(self._second.limit)
         return max(minute, self._second.ready_at(now, self._in_flight, room))
 
     @property
