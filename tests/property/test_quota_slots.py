@@ -20,7 +20,7 @@ LASTING = {1: 900.0, 2: 900.0, 7: 600.0, 60: 300.0, 600: 150.0, 6000: 75.0}
 
 HAPPENINGS = st.tuples(
     st.floats(0.02, 1),
-    st.sampled_from(["move", "move", "kill", "start", "restart", "freeze", "idle", "step"]),
+    st.sampled_from(["move", "move", "kill", "start", "restart", "freeze", "suspend", "idle", "step"]),
     st.integers(0, 30),
     st.floats(0, 1),
 )
@@ -61,7 +61,12 @@ def happen(world: World, kind: str, number: int, how_much: float) -> None:
             world.restart(worker)
         case "freeze":
             # Half of them outlast the session: the worker wakes as a zombie.
-            worker.frozen_until = world.at + how_much * 2 * world.terms.session
+            worker.frozen_until = max(worker.frozen_until, world.at + how_much * 2 * world.terms.session)
+        case "suspend":
+            # The whole machine sleeps, and its monotonic clock stands.
+            slept = how_much * 2 * world.terms.session
+            worker.frozen_until = max(worker.frozen_until, world.at + slept)
+            worker.clock.booted -= slept
         case "idle":
             worker.idle_until = world.at + how_much * 60
         case "step":

@@ -234,20 +234,22 @@ class Slots:
             if (now - before) * _SECOND * 4 < self._grace:
                 break
         offset = wall - round(now * _SECOND)
-        if self._offset is not None and abs(offset - self._offset) * 2 > self._grace:
-            self._was_set(wall)
+        if self._offset is not None and abs(step := offset - self._offset) * 2 > self._grace:
+            self._was_set(wall, step)
         self._offset = offset
         return wall, now
 
     def _wall(self) -> int:
         return round(self._clock.now() * _SECOND)
 
-    def _was_set(self, wall: int) -> None:
+    def _was_set(self, wall: int, step: int) -> None:
         """The wall clock made a step: begin anew, as a worker that just got its partitions.
 
         Back by less than a minute: the used slots are waited out. By more: a minute is, and slots that were
-        used under the wrong time may come again, long after.
+        used under the wrong time may come again, long after. Forward: the machine may have slept, with a
+        monotonic clock that stood, and the lease is shorter by so much.
         """
+        self._lease -= max(0, step) / _SECOND
         self._not_before = wall + self._grace
         if self._used_up_to > wall + self._span:
             self._used_up_to = wall

@@ -150,6 +150,21 @@ def test_a_wall_clock_set_forward_brings_no_burst() -> None:
     assert slots.wait() == pytest.approx(1.0, abs=0.02)
 
 
+def test_a_machine_that_slept_has_slept_through_its_lease() -> None:
+    clock = TwoClocks()
+    slots = Slots(62, 1, Seconds(2.0), clock)
+    slots.own([0])
+    slots.renew(Seconds(50.0))
+    clock.at = 10.0
+    clock.wall += 20
+    slots.try_take()
+    clock.at = 12.0
+    assert slots.try_take() is not None
+    clock.wall += 20
+    assert slots.wait() == float("inf")
+    assert slots.share == 0
+
+
 def test_a_pause_is_not_caught_up() -> None:
     slots, clock = slots_of(limit=6200)
     slots.skip(Seconds(10.0))
