@@ -89,10 +89,16 @@ class SimWorker:
             self.world.heard(self)
             self.slots.renew(Seconds(self.clock.monotonic() + self.world.terms.session))
         else:
-            # It was thrown out, and learns it by its heartbeat.
+            # It was thrown out; until it learns that, it takes itself for the owner.
+            self.world.do(self.world.random.uniform(0, 5), self.rejoin)
+            return
+        self.world.do(1.0, self.heartbeat)
+
+    def rejoin(self) -> None:
+        if self.awake(self.rejoin):
             self.slots.disown(range(self.world.terms.partitions))
             self.world.joins(self)
-        self.world.do(1.0, self.heartbeat)
+            self.heartbeat()
 
     def poll(self) -> None:
         if not self.awake(self.poll):

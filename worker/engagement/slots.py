@@ -199,9 +199,10 @@ class Slots:
     def _room(self, number: int) -> int:
         """How many of the newest ``limit`` slots up to this one were ours when they started."""
         oldest = number - self._limit + 1
+        began = self._start(oldest)
         room = 0
         for partition, since, last in self._tenures(number):
-            before = max(oldest, self._first_from(since)) - 1
+            before = (oldest if since <= began else self._first_from(since)) - 1
             if last > before:
                 room += (last - partition) // self.partitions - (before - partition) // self.partitions
         return max(1, room)
