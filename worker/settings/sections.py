@@ -234,6 +234,11 @@ class Engagement(Section):
         description="added to the rolling minute for clocks of workers that differ, the network and pauses; "
         "costs headroom/60 of the requests; the same in all workers",
     )
+    ask_without_kafka: bool = Field(
+        True,
+        description="a worker that is alone goes on asking while no broker can be reached; "
+        "one that shares the quota stops until it is known to be in the group",
+    )
     in_flight: Annotated[int, Field(ge=1, le=256)] = Field(4, description="requests under way at once")
     timeout: Duration = Field(20.0, gt=0, description="the longest wait for one answer")
     attempts: Annotated[int, Field(ge=1, le=20)] = Field(
