@@ -43,6 +43,11 @@ class Reason(StrEnum):
     ID_MALFORMED = "id_malformed", "The ID is a text that is not a whole number in plain ASCII digits."
     WIRE_VERSION = "wire_version", "A sighting of another version of the wire format than this worker knows."
     WIRE_MALFORMED = "wire_malformed", "A record of the sightings topic that is not a sighting."
+    PARTIAL_VERSION = (
+        "partial_version",
+        "A partial of another version of the format than this worker knows.",
+    )
+    PARTIAL_MALFORMED = "partial_malformed", "A record of the partials topic that is not a partial."
     LINE_TOO_LONG = "line_too_long", "A line of a file is longer than the limit."
     BAD_CSV = (
         "bad_csv",

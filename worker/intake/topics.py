@@ -35,6 +35,11 @@ class TopicNames:
         return f"{self.group}.sightings"
 
     @property
+    def partials(self) -> str:
+        """The top of each partition's boards, compacted: what every worker merges."""
+        return f"{self.group}.partials"
+
+    @property
     def leaderboards(self) -> str:
         """The merged leaderboards, compacted."""
         return f"{self.group}.leaderboards"
@@ -77,6 +82,7 @@ def ensure_topics(
             "num_partitions": sightings_partitions,
             "configs": {"cleanup.policy": "delete", "retention.ms": window_ms},
         },
+        names.partials: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.leaderboards: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.handles: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.dead_letters: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "delete"}},
