@@ -193,7 +193,7 @@ class PartialEntry(NamedTuple):
 
     @property
     def rank_key(self) -> tuple[float, PostId]:
-        """What leaderboards are sorted by: the negative value, then the Post ID. The older Post wins a tie."""
+        """What is sorted by: the negative value, then the Post ID. The older Post wins a tie."""
         return -self.value, self.post_id
 
 
@@ -214,9 +214,9 @@ class PartialKey(NamedTuple):
 class Partial:
     """The top of one ``sightings`` partition's board, as its owner tells the other workers.
 
-    ``entries`` are best first: the N that a leaderboard shows and one more. That is enough: each Post has one
-    partition, so the top N + 1 of all Posts are among the top N + 1 of the partitions. The one more is what
-    stands right below a leaderboard, so that a planner can know the bar between the two.
+    ``entries`` are best first: the N that a leaderboard shows, and the next one where the board keeps it.
+    That is enough: each Post has one partition, so the top N of all are among the top N of the partitions.
+    The one more stands right below a leaderboard: a planner can know the bar between the two.
 
     ``tracked_posts`` are those of the campaign in this partition. ``writer`` names the worker, so that it
     knows its own again.

@@ -200,6 +200,21 @@ class Telemetry:
             ["destination"],
             registry=registry,
         )
+        self.publisher = Gauge(
+            "toptweets_publisher",
+            "1 on the one worker of a group that publishes to Kafka and exports the boards' series",
+            registry=registry,
+        )
+        self.partials_due = Gauge(
+            "toptweets_partials_due",
+            "Boards of own partitions that the other workers are to be told of",
+            registry=registry,
+        )
+        self.partials_refused = Counter(
+            "toptweets_partials_refused",
+            "Records of other workers' boards that cannot be read",
+            registry=registry,
+        )
         self.refills = Counter(
             "toptweets_board_refills", "Boards filled again from the Watchlist after falls", registry=registry
         )

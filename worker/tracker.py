@@ -134,7 +134,7 @@ class Tracker:
         return sum(self.remove(post_id, "age") for post_id in over)
 
     def close(self) -> set[tuple[int, Campaign]]:
-        """Drop the boards of campaigns that no tracked Post of a partition is in any more; which those are."""
+        """Drop the boards of campaigns that a partition has no tracked Post of any more; which those are."""
         closed = self.watchlist.shares.take_closed()
         self.boards.drop_campaigns(closed)
         return closed

@@ -130,8 +130,10 @@ def test_a_newer_version_is_refused_as_such() -> None:
         b"a/favorites/01",
         b"/favorites/1",
         b"a//1",
-    ]
-    + [b"\xff/favorites/1", "a/favorites/\u0663".encode(), b"a/favorites/1234567890"],
+        b"\xff/favorites/1",
+        "a/favorites/\u0663".encode(),
+        b"a/favorites/1234567890",
+    ],
 )
 def test_a_key_of_another_form_is_refused(key: bytes | None) -> None:
     assert reason(key, None) == "partial_malformed"

@@ -108,7 +108,7 @@ class Boards:
     def best(
         self, partitions: Iterable[int], campaign: Campaign, metric: MetricName, count: int
     ) -> list[tuple[PostId, float]]:
-        """The ``count`` best of some partitions together; of one more than ``top`` where boards keep so many."""
+        """The ``count`` best of some partitions together. Exact up to ``top``; beyond, some may lack."""
         column = self._columns[metric]
         self.mend()
         rows = self._of_campaign.get(campaign, {})
