@@ -130,7 +130,7 @@ class TestWhatIsTold:
         first, second, topic = two_workers()
         for post_id in (ONE, TWO):
             first.tracker.remove(post_id, "tombstone")
-        assert sorted(first.write()) == [PartialKey(A, LIKES, 0), PartialKey(ALL, LIKES, 0)]
+        assert set(first.write()) == {PartialKey(A, LIKES, 0), PartialKey(ALL, LIKES, 0)}
         settle(first, second)
         assert topic.keys() == {b"all/favorites/1", b"b/favorites/1"}
         assert first.write() == []
