@@ -184,7 +184,7 @@ class Telemetry:
         # Publish
         self.publications = Counter(
             "toptweets_leaderboards_published",
-            "Leaderboards published, by destination",
+            "Leaderboards published, by destination; partials: own boards told to the other workers",
             ["destination"],
             registry=registry,
         )
