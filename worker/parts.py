@@ -8,6 +8,7 @@ from worker import __version__
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
+from worker.destination import Destination
 from worker.editions import Outlet
 from worker.engagement import Slots
 from worker.formats.record import RecordReader
@@ -16,11 +17,13 @@ from worker.intake.recent import RecentPosts
 from worker.journal import Journal, KeeperSettings
 from worker.membership import Membership
 from worker.model import MetricName, Seconds
+from worker.partials_writer import PartialsWriter
 from worker.planner import AgeDecay, AgeDecaySettings
 from worker.publish.http.app import create_app
 from worker.publish.http.server import HttpServer
 from worker.publish.kafka import KafkaPublisher
 from worker.publish.prometheus import PrometheusPublisher
+from worker.publish.sending import Sending
 from worker.reading import reading_rules
 from worker.tracker import Tracker
 from worker.watchlist import WatchlistLimits
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from worker.engagement import Accounts, Handles
     from worker.intake import Inbox
     from worker.intake.commits import Commits
+    from worker.merging import Merger
     from worker.model import Clock
+    from worker.ownership import Ownership
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
     from worker.settings import Settings
@@ -106,14 +111,35 @@ def make_outlets(
 ) -> list[Outlet]:
     """Every destination of leaderboards."""
     publish = settings.publish
-    publishers: list[Publisher] = [
-        http,
+    shared: list[Publisher] = [
         PrometheusPublisher(telemetry, publish.prometheus_ranks, publish.prometheus_series),
     ]
     if publish.kafka:
         topic = TopicNames(settings.kafka.group).leaderboards
-        publishers.append(KafkaPublisher(producer, topic, _KAFKA_PUBLISH_TIMEOUT))
-    return [Outlet(publisher, clock, telemetry) for publisher in publishers]
+        shared.append(KafkaPublisher(producer, topic, _KAFKA_PUBLISH_TIMEOUT))
+    own = Outlet(http, clock, telemetry)
+    return [own, *(Outlet(publisher, clock, telemetry, shared=True) for publisher in shared)]
+
+
+def make_partials_writer(
+    settings: Settings,
+    merger: Merger,
+    ownership: Ownership,
+    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    *,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> PartialsWriter:
+    """What tells the other workers of our boards."""
+    return PartialsWriter(
+        merger,
+        ownership,
+        Sending(producer, TopicNames(settings.kafka.group).partials, _KAFKA_PUBLISH_TIMEOUT),
+        destination=Destination("partials", clock, telemetry),
+        interval=Seconds(settings.publish.partials_interval),
+        clock=clock,
+        telemetry=telemetry,
+    )
 
 
 def make_input_reader(

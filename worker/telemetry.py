@@ -228,7 +228,7 @@ class Telemetry:
         # Publish
         self.publications = Counter(
             "toptweets_leaderboards_published",
-            "Leaderboards published, by destination",
+            "Leaderboards published, by destination; partials: own boards told to the other workers",
             ["destination"],
             registry=registry,
         )
@@ -242,6 +242,21 @@ class Telemetry:
             "toptweets_last_publication_timestamp_seconds",
             "Time of the last publication, by destination",
             ["destination"],
+            registry=registry,
+        )
+        self.publisher = Gauge(
+            "toptweets_publisher",
+            "1 on the one worker of a group that publishes to Kafka and exports the boards' series",
+            registry=registry,
+        )
+        self.partials_due = Gauge(
+            "toptweets_partials_due",
+            "Boards of own partitions that the other workers are to be told of",
+            registry=registry,
+        )
+        self.partials_refused = Counter(
+            "toptweets_partials_refused",
+            "Records of other workers' boards that cannot be read",
             registry=registry,
         )
         self.refills = Counter(

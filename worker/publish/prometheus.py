@@ -46,6 +46,13 @@ class PrometheusPublisher(Collector):
         """See ``Publisher.close``."""
         self._boards = {}
 
+    def take_over(self) -> None:
+        """See ``Office.take_over``."""
+
+    def step_down(self) -> None:
+        """See ``Office.step_down``: the series of all boards vanish with the next scrape."""
+        self._boards = {}
+
     def collect(self) -> Iterable[Metric]:
         """Called by a scrape, in any thread: all of it from the snapshot that stands when it begins."""
         boards, left_out = self._chosen()

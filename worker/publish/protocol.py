@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,3 +41,17 @@ class Publisher(Protocol):
 
     async def close(self) -> None:
         """Let go of everything, within a few seconds."""
+
+
+@runtime_checkable
+class Office(Protocol):
+    """What a publisher can have beside, whose destination is all workers' and one of them writes to it.
+
+    Called in the event loop, and must not wait. Between ``step_down`` and ``take_over`` it is given nothing.
+    """
+
+    def take_over(self) -> None:
+        """This worker publishes from now on; it is given every leaderboard next."""
+
+    def step_down(self) -> None:
+        """This worker publishes no more: nothing it had may be seen as new, or at all where that can be."""

@@ -42,6 +42,13 @@ class Destination:
         self.calls: list[dict[str, float | None]] = []
         self.closed = False
         self.entered = asyncio.Event()
+        self.office: list[str] = []
+
+    def take_over(self) -> None:
+        self.office.append("take_over")
+
+    def step_down(self) -> None:
+        self.office.append("step_down")
 
     async def publish(self, leaderboards: Sequence[Leaderboard]) -> None:
         await self._take({each.campaign: each.as_of for each in leaderboards})
@@ -61,13 +68,15 @@ class Destination:
         self.calls.append({str(campaign): value for campaign, value in what.items()})
 
 
-def running(scenario: Callable[[Outlet, Destination], Coroutine[None, None, None]]) -> Telemetry:
+def running(
+    scenario: Callable[[Outlet, Destination], Coroutine[None, None, None]], *, shared: bool = False
+) -> Telemetry:
     """Run a scenario beside an outlet's loop."""
     telemetry = Telemetry(CollectorRegistry())
 
     async def run() -> None:
         destination = Destination()
-        outlet = Outlet(destination, FakeClock(), telemetry)
+        outlet = Outlet(destination, FakeClock(), telemetry, shared=shared)
         loop = asyncio.create_task(outlet.run())
         try:
             async with asyncio.timeout(PATIENCE):
@@ -176,6 +185,66 @@ def test_a_withdrawal_that_failed_is_tried_again() -> None:
         assert destination.calls == [{"a": None}, {"b": 1}]
 
     running(scenario)
+
+
+def test_a_shared_destination_is_given_nothing_before_this_worker_takes_over() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.offer([board("a", 1)], [key("b")])
+        await settled()
+        assert destination.calls == []
+        outlet.take_over([board("a", 2), board("c", 2)])
+        outlet.offer([board("c", 3)], [])
+        await settled()
+        assert destination.calls == [{"a": 2, "c": 3}]
+        assert destination.office == ["take_over"]
+
+    running(scenario, shared=True)
+
+
+def test_a_worker_that_steps_down_lets_go_of_what_waits_and_offers_no_more() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        destination.open.clear()
+        outlet.offer([board("a", 1)], [])
+        await destination.entered.wait()
+        outlet.offer([board("a", 2), board("b", 2)], [])
+        outlet.step_down()
+        outlet.offer([board("c", 3)], [])
+        destination.open.set()
+        await settled()
+        assert destination.calls == [{"a": 1}]
+        assert destination.office == ["take_over", "step_down"]
+
+    running(scenario, shared=True)
+
+
+def test_nothing_is_published_after_a_withdrawal_during_which_this_worker_stepped_down() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        destination.open.clear()
+        outlet.offer([board("a", 1)], [key("b")])
+        await destination.entered.wait()
+        outlet.step_down()
+        destination.open.set()
+        await settled()
+        assert destination.calls == [{"b": None}]
+
+    running(scenario, shared=True)
+
+
+def test_what_failed_is_not_tried_again_after_this_worker_stepped_down() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        destination.failures = 1
+        destination.open.clear()
+        outlet.offer([board("a", 1)], [])
+        await destination.entered.wait()
+        outlet.step_down()
+        destination.open.set()
+        await settled()
+        assert destination.calls == []
+
+    running(scenario, shared=True)
 
 
 def finishing(scenario: Callable[[Outlet, Destination], Coroutine[None, None, None]]) -> None:
