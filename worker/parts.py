@@ -12,6 +12,7 @@ from worker.editions import Outlet
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
+from worker.lasting_producer import LastingProducer
 from worker.model import MetricName, Seconds
 from worker.planner import AgeDecay, AgeDecaySettings
 from worker.publish.http.app import create_app
@@ -95,7 +96,7 @@ def make_server(
 def make_outlets(
     settings: Settings,
     http: HttpPublisher,
-    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    kafka: KafkaPublisher | None,
     *,
     clock: Clock,
     telemetry: Telemetry,
@@ -106,10 +107,27 @@ def make_outlets(
         http,
         PrometheusPublisher(telemetry, publish.prometheus_ranks, publish.prometheus_series),
     ]
-    if publish.kafka:
-        topic = TopicNames(settings.kafka.group).leaderboards
-        publishers.append(KafkaPublisher(producer, topic, _KAFKA_PUBLISH_TIMEOUT))
+    if kafka is not None:
+        publishers.append(kafka)
     return [Outlet(publisher, clock, telemetry) for publisher in publishers]
+
+
+def make_kafka_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPublisher | None:
+    """The topic of leaderboards; ``None`` where the settings want none. It writes once it took over."""
+    if not settings.publish.kafka:
+        return None
+    return KafkaPublisher(
+        make_watch_connections(settings.kafka),
+        TopicNames(settings.kafka.group).leaderboards,
+        _KAFKA_PUBLISH_TIMEOUT,
+        telemetry=telemetry,
+        transactions=settings.publish.transactions,
+    )
+
+
+def make_producer(kafka: KafkaConnections, telemetry: Telemetry) -> LastingProducer:
+    """The producer of everything but leaderboards; it waits for brokers."""
+    return LastingProducer(kafka.producer, telemetry)
 
 
 def make_input_reader(
@@ -168,6 +186,6 @@ def make_sightings_reader(
 
 
 def make_watch_connections(kafka: Kafka) -> KafkaConnections:
-    """Connections whose questions have a short bound: for asking whether brokers answer at all."""
+    """Connections whose questions have a short bound: for asking whether brokers answer, and to publish."""
     timeout = min(kafka.request_timeout, _WATCH_TIMEOUT)
     return KafkaConnections(kafka.model_copy(update={"request_timeout": timeout}))
