@@ -144,6 +144,10 @@ class Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python is untyped
         self._sender.force_close()
         if threading.current_thread() is not self._sender:
             self._sender.join(_DISCARD_TIMEOUT)
+        if not self._sender.is_alive():
+            # A thread that died has not closed its sockets.
+            with contextlib.suppress(KafkaError, RuntimeError, OSError):
+                self._sender._client.close()  # noqa: SLF001 -- nothing else closes them
         self._accumulator.abort_incomplete_batches()
         with contextlib.suppress(KafkaError):
             self.close(timeout=0)

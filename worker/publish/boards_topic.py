@@ -13,7 +13,7 @@ from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from worker.model import Seconds
 
@@ -65,6 +65,7 @@ class BoardsTopic:
         """The highest epoch of another writer."""
         self.others_before_mine = 0
         """The highest epoch of another writer before the newest record of this one."""
+        self._mine = -1
         self.began_anew = False
         """Whether offsets went back: the topic was lost, and is another one now."""
         partitions = consumer.partitions_for_topic(topic)
@@ -80,16 +81,21 @@ class BoardsTopic:
         Raises:
             KafkaError: it cannot be read, or nothing more was for ``within`` seconds.
         """
-        deadline = time.monotonic() + within
-        while not all(self._at_end(one) for one in self._partitions) and not stop.is_set():
-            if self._poll(_POLL_MS):
-                deadline = time.monotonic() + within
-            elif time.monotonic() > deadline:
-                raise KafkaTimeoutError(f"the topic was not read to its end: no more for {within:g} s")
+        self._read(lambda: all(self._at_end(one) for one in self._partitions), stop, within)
 
-    def look(self) -> set[bytes]:
-        """Read what came since; gives the keys that others wrote."""
-        return {key for key, stamp in self._poll(0) if stamp.writer != self._writer}
+    def read_to_mine(self, sequence: int, stop: threading.Event, within: Seconds) -> None:
+        """As ``read_to_end``, to this writer's record of this number."""
+        # Where a consumer was at the end before, it learns of a new one only by reading on.
+        self._read(lambda: self._mine >= sequence, stop, within)
+
+    def look(self, epoch: int) -> set[bytes]:
+        """Read what came since; gives the keys that others wrote under a lower epoch."""
+        written = {
+            key for key, stamp in self._poll(0) if stamp.writer != self._writer and stamp.epoch < epoch
+        }
+        for partition, end in self._ends.items():
+            self.began_anew |= (self._consumer.highwater(partition) or end) < end
+        return written
 
     def keys(self) -> set[bytes]:
         """The keys of the leaderboards that are there."""
@@ -103,6 +109,14 @@ class BoardsTopic:
     def close(self) -> None:
         """Let go of the consumer."""
         self._consumer.close(autocommit=False, timeout_ms=0)
+
+    def _read(self, enough: Callable[[], bool], stop: threading.Event, within: Seconds) -> None:
+        deadline = time.monotonic() + within
+        while not enough() and not stop.is_set():
+            if self._poll(_POLL_MS):
+                deadline = time.monotonic() + within
+            elif time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"the topic was not read to its end: no more for {within:g} s")
 
     def _at_end(self, partition: TopicPartition) -> bool:
         end = self._consumer.highwater(partition)
@@ -118,6 +132,7 @@ class BoardsTopic:
                 self._newest[key] = _Newest(stamp.writer, record.value is not None)
                 if stamp.writer == self._writer:
                     self.others_before_mine = self.others
+                    self._mine = stamp.sequence
                 else:
                     self.others = max(self.others, stamp.epoch)
                 self.began_anew |= record.offset < self._ends.get(partition, 0)

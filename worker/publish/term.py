@@ -112,6 +112,7 @@ class Term:
         self._held: dict[bytes, Leaderboard] = {}
         self._unsettled: set[bytes] = set()
         self._settled = False
+        self._failures = 0
         self._wait = _BACKOFF
         self._not_before = 0.0
         self.epoch = 0
@@ -175,7 +176,7 @@ class Term:
         if self._watched is None:
             return
         try:
-            written = self._watched.look()
+            written = self._watched.look(self.epoch)
         except CLIENT_ERRORS:
             self._let_go()
             raise
@@ -271,7 +272,7 @@ class Term:
             self._write([(CLAIM_KEY, None)])
             if self._transactional:
                 return
-            topic.read_to_end(self._over, _READ_TIMEOUT)
+            topic.read_to_mine(self._sequence, self._over, _READ_TIMEOUT)
             self._stop_if_over()
             if topic.others_before_mine < self.epoch:
                 self._stop_if_superseded(topic)
@@ -332,11 +333,13 @@ class Term:
             raise
         except CLIENT_ERRORS as error:
             fenced = isinstance(error, _FENCED) or producer.fenced
-            if fenced or not self._take_back(producer):
+            self._failures += 1
+            if fenced or self._failures > 1 or not self._take_back(producer):
                 self._let_go()
             if fenced:
                 raise SupersededError(repr(error)) from error
             raise
+        self._failures = 0
         for key, board in boards:
             self._unsettled.discard(key)
             if board is None:
