@@ -171,6 +171,7 @@ def _ended() -> None:
     raise SystemExit
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("how", ["thread", "closed"])
 def test_what_a_dead_producer_holds_fails_and_can_be_sent_again(tansu: Broker, how: str) -> None:
     topic = tansu.create_topic()
