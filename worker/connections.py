@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import socket
 import threading
 import time
 import urllib.request
@@ -34,6 +35,8 @@ _TRANSACTION_BACKOFF_MS: Final = 20
 _TRANSACTION_LINGER_MS: Final = 2
 _DISCARD_TIMEOUT: Final = 1.0
 _FENCED: Final = (ProducerFencedError, InvalidProducerEpochError)
+_CONNECT_TIMEOUT: Final = 1.0
+_PORT: Final = "9092"
 _TOKEN_TIMEOUT: Final = 10.0
 _TOKEN_MARGIN: Final = 60.0
 _TOKEN_LIFE: Final = 300.0
@@ -109,6 +112,13 @@ class KafkaConnections:
             batch_size=_BATCH_BYTES,
             max_block_ms=_MAX_BLOCK_MS,
         )
+
+    def reachable(self) -> bool:
+        """Whether any broker accepts a connection now: a quick question before a client is made again.
+
+        A client of kafka-python that cannot be made leaves sockets for the garbage collector, or for ever.
+        """
+        return any(_accepts(server) for server in self._kafka.bootstrap_servers)
 
     def admin(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A client for creating and describing topics."""
@@ -242,6 +252,17 @@ def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         error.close()
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__} in its answer"
+
+
+def _accepts(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    if not port.isdigit():
+        host, port = server, _PORT
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _CONNECT_TIMEOUT):
+            return True
+    except OSError:
+        return False
 
 
 def _text(path: object) -> str | None:

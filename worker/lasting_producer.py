@@ -46,12 +46,19 @@ class LastingProducer:
     Args:
         connect: makes a client; it may wait for brokers, and fails with a ``KafkaError``. It is called here
             once, and then in the thread.
+        reachable: whether it is worth to call ``connect`` again.
     """
 
     def __init__(
-        self, connect: Callable[[], Client], telemetry: Telemetry, look_every: Seconds | None = None
+        self,
+        connect: Callable[[], Client],
+        telemetry: Telemetry,
+        *,
+        reachable: Callable[[], bool],
+        look_every: Seconds | None = None,
     ) -> None:
         self._connect = connect
+        self._reachable = reachable
         self._telemetry = telemetry
         self._look_every = look_every or _LOOK_EVERY
         self._client: Client | None = connect()
@@ -114,8 +121,10 @@ class LastingProducer:
         wait = _WAIT
         while not self._closing.is_set():
             try:
-                client = self._connect()
+                client = self._connect() if self._reachable() else None
             except KafkaError:
+                client = None
+            if client is None:
                 self._closing.wait(wait)
                 wait = min(2 * wait, _WAIT_MAX)
                 continue

@@ -127,7 +127,7 @@ def make_kafka_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPubli
 
 def make_producer(kafka: KafkaConnections, telemetry: Telemetry) -> LastingProducer:
     """The producer of everything but leaderboards; it waits for brokers."""
-    return LastingProducer(kafka.producer, telemetry)
+    return LastingProducer(kafka.producer, telemetry, reachable=kafka.reachable)
 
 
 def make_input_reader(

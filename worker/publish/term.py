@@ -70,6 +70,7 @@ class Producer(Protocol):
 class Clients(Protocol):
     """Makes Kafka clients; ``worker.connections.KafkaConnections``, or a test's."""
 
+    def reachable(self) -> bool: ...  # noqa: D102 -- see ``worker.connections``
     def transactional_producer(self, transactional_id: str) -> Producer: ...  # noqa: D102 -- see ``worker.connections``
     def producer(self) -> Producer: ...  # noqa: D102 -- see ``worker.connections``
     def reader(self, *, committed: bool = False) -> Any: ...  # noqa: ANN401, D102 -- see ``worker.connections``
@@ -196,11 +197,9 @@ class Term:
 
     def _open(self) -> None:
         first = self.epoch == 0
-        if not first:
-            # Asked before brokers are told to take from this producer alone: it may be the one that is late.
-            with contextlib.closing(self._read(committed=False)) as topic:
-                self._stop_if_superseded(topic)
-        self._producer = self._connect()
+        if not self._clients.reachable():
+            raise KafkaConnectionError("no broker accepts a connection")
+        self._producer = self._connect(first=first)
         topic = self._read(committed=True)
         try:
             if first:
@@ -219,11 +218,15 @@ class Term:
         else:
             self._watched = topic
 
-    def _connect(self) -> Producer:
+    def _connect(self, *, first: bool) -> Producer:
         self._transactional = self._transactions != "off"
         if self._transactional:
             producer = self._clients.transactional_producer(self._topic)
             try:
+                if not first:
+                    # Before brokers are told to take from this producer alone: it may be late itself.
+                    with contextlib.closing(self._read(committed=False)) as topic:
+                        self._stop_if_superseded(topic)
                 self._init(producer)
             except CLIENT_ERRORS as error:
                 refused = producer.dead and not isinstance(error, _FENCED)

@@ -68,7 +68,13 @@ class Maker:
     clients: list[FakeClient] = field(default_factory=list)
     failures: int = 0
 
+    away: bool = False
+
+    def reachable(self) -> bool:
+        return not self.away
+
     def __call__(self) -> FakeClient:
+        assert not self.away, "it would leave sockets"
         if self.failures:
             self.failures -= 1
             raise KafkaConnectionError("nobody there")
@@ -84,7 +90,9 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def lasting(maker: Maker) -> Iterator[tuple[LastingProducer, Telemetry]]:
     telemetry = Telemetry(CollectorRegistry())
-    with closing(LastingProducer(maker, telemetry, Seconds(0.005))) as producer:
+    with closing(
+        LastingProducer(maker, telemetry, reachable=maker.reachable, look_every=Seconds(0.005))
+    ) as producer:
         yield producer, telemetry
 
 
@@ -117,13 +125,13 @@ def test_a_dead_client_is_let_go_of_and_replaced_also_when_nobody_sends() -> Non
 def test_while_there_is_no_client_sends_fail_at_once_and_it_is_tried_again() -> None:
     maker = Maker()
     with lasting(maker) as (producer, telemetry):
-        maker.failures = 10**9
+        maker.failures, maker.away = 3, True
         maker.clients[0].dead = True
         await_that(lambda: maker.clients[0].discarded)
         for call in (lambda: producer.send("t", b"v"), lambda: producer.partitions_for("t"), producer.flush):
             with pytest.raises(KafkaConnectionError):
                 call()
-        maker.failures = 0
+        maker.away = False
         await_that(lambda: rebuilds(telemetry) == 1)
         producer.send("t", b"v")
 
@@ -177,7 +185,9 @@ def test_what_a_dead_producer_holds_fails_and_can_be_sent_again(tansu: Broker, h
     topic = tansu.create_topic()
     kafka = KafkaConnections(Kafka.model_validate({"bootstrap_servers": [tansu.bootstrap], "topic": ["p"]}))
     telemetry = Telemetry(CollectorRegistry())
-    with closing(LastingProducer(kafka.producer, telemetry, Seconds(0.3))) as producer:
+    with closing(
+        LastingProducer(kafka.producer, telemetry, reachable=kafka.reachable, look_every=Seconds(0.3))
+    ) as producer:
         producer.send(topic, b"1", key=b"k").get(timeout=PATIENCE)
         client: Any = producer._client  # noqa: SLF001 -- to break it
         if how == "thread":
@@ -194,6 +204,15 @@ def test_what_a_dead_producer_holds_fails_and_can_be_sent_again(tansu: Broker, h
         assert producer.send(topic, b"2", key=b"k").get(timeout=PATIENCE).offset == 1
         threads = [one.name for one in threading.enumerate() if one.name.endswith("network-thread")]
         assert len(threads) == 1, "the dead one's thread is left"
+
+
+def test_whether_a_broker_can_be_reached_is_known_at_once(tansu: Broker) -> None:
+    def reachable(*servers: str) -> bool:
+        kafka = Kafka.model_validate({"bootstrap_servers": servers, "topic": ["p"]})
+        return KafkaConnections(kafka).reachable()
+
+    assert reachable("127.0.0.1:1", tansu.bootstrap)
+    assert not reachable("127.0.0.1:1", "[::1]:1", "host.invalid")
 
 
 def test_a_producer_whose_broker_is_gone_can_be_let_go_of_at_once() -> None:

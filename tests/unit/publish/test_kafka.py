@@ -62,6 +62,9 @@ class FakeBroker:
     sent: list[FakeSent] = field(default_factory=list)
     producers: list[FakeProducer] = field(default_factory=list)
 
+    def reachable(self) -> bool:
+        return not self.away
+
     def transactional_producer(self, transactional_id: str) -> FakeProducer:
         assert transactional_id == TOPIC
         return self._made(FakeProducer(self))
