@@ -177,8 +177,10 @@ def publishing(
     """Run a scenario with a publisher that took over."""
 
     async def run() -> None:
-        publisher = _publisher(broker, timeout, transactions)
+        works = not broker.away and broker.init_error is None
+        publisher = _publisher(broker, 5 if works else timeout, transactions)
         await publisher.take_over()
+        publisher._timeout = Seconds(timeout)  # noqa: SLF001 -- a publication is to be given up sooner
         try:
             async with asyncio.timeout(10):
                 await scenario(publisher)
@@ -253,6 +255,7 @@ def test_while_brokers_do_not_answer_one_publication_is_under_way_and_no_more() 
         assert broker.versions() == [0]
         broker.sent[-1].is_done = True
         broker.acknowledge = True
+        publisher._timeout = Seconds(5)  # noqa: SLF001 -- this one is to be taken
         await publisher.publish([_board(9)])
         assert broker.versions() == [0, 9]
 
@@ -327,6 +330,7 @@ def test_taking_over_goes_on_in_the_background_until_brokers_are_there(
             await publisher.publish([_board(1)])
         broker.away = False
         await _until(lambda: publisher.epoch is not None)
+        publisher._timeout = Seconds(5)  # noqa: SLF001 -- this one is to be taken
         await publisher.publish([_board(2)])
         assert broker.versions() == [2]
 
