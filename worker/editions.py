@@ -81,27 +81,42 @@ class Outlet:
         self._waiting: dict[Key, Leaderboard | None] = {}
         self._filled = asyncio.Event()
         self._open = not shared
+        self._office = publisher if shared and isinstance(publisher, Office) else None
+        self._alive: set[Key] = set()
+        self._settled = True
+
+    @property
+    def superseded(self) -> bool:
+        """Whether it is ours to publish here, and the destination heard that another worker does."""
+        return self._open and self._office is not None and not self._office.active
 
     def take_over(self, leaderboards: Iterable[Leaderboard]) -> None:
-        """This worker publishes here from now on, and begins with these."""
+        """This worker publishes here from now on, and begins with these: all that there are."""
         self._open = True
-        if isinstance(self._publisher, Office):
-            self._publisher.take_over()
+        if self._office is not None:
+            self._office.take_over()
+            self._alive.clear()
+            self._settled = False
         self.offer(leaderboards, ())
+        self._filled.set()
 
     def step_down(self) -> None:
         """Another worker publishes here from now on: what waits is let go of."""
         self._open = False
         self._waiting.clear()
-        if isinstance(self._publisher, Office):
-            self._publisher.step_down()
+        if self._office is not None:
+            self._office.step_down()
 
     def offer(self, leaderboards: Iterable[Leaderboard], withdrawn: Iterable[Key]) -> None:
         """To be published when the destination can take it."""
         if not self._open:
             return
-        self._waiting.update((board.key, board) for board in leaderboards)
-        self._waiting.update((key, None) for key in withdrawn)
+        for board in leaderboards:
+            self._waiting[board.key] = board
+            self._alive.add(board.key)
+        for key in withdrawn:
+            self._waiting[key] = None
+            self._alive.discard(key)
         if self._waiting:
             self._filled.set()
 
@@ -137,6 +152,10 @@ class Outlet:
                 await self._publisher.withdraw(withdrawn)
             if boards and self._open:
                 await self._publisher.publish(boards)
+            if not self._settled and self._open and self._office is not None:
+                # All of the first edition is there: what else is there is an earlier publisher's.
+                await self._office.settle(set(self._alive))
+                self._settled = True
         except PublishError as error:
             self._filled.set()
             self._destination.failed(error)

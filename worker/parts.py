@@ -15,6 +15,7 @@ from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
 from worker.journal import Journal, KeeperSettings
+from worker.lasting_producer import LastingProducer
 from worker.membership import Membership
 from worker.model import MetricName, Seconds
 from worker.partials_writer import PartialsWriter
@@ -104,7 +105,7 @@ def make_server(
 def make_outlets(
     settings: Settings,
     http: HttpPublisher,
-    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    kafka: KafkaPublisher | None,
     *,
     clock: Clock,
     telemetry: Telemetry,
@@ -114,9 +115,8 @@ def make_outlets(
     shared: list[Publisher] = [
         PrometheusPublisher(telemetry, publish.prometheus_ranks, publish.prometheus_series),
     ]
-    if publish.kafka:
-        topic = TopicNames(settings.kafka.group).leaderboards
-        shared.append(KafkaPublisher(producer, topic, _KAFKA_PUBLISH_TIMEOUT))
+    if kafka is not None:
+        shared.append(kafka)
     own = Outlet(http, clock, telemetry)
     return [own, *(Outlet(publisher, clock, telemetry, shared=True) for publisher in shared)]
 
@@ -140,6 +140,24 @@ def make_partials_writer(
         clock=clock,
         telemetry=telemetry,
     )
+
+
+def make_kafka_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPublisher | None:
+    """The topic of leaderboards; ``None`` where the settings want none. It writes once it took over."""
+    if not settings.publish.kafka:
+        return None
+    return KafkaPublisher(
+        make_watch_connections(settings.kafka),
+        TopicNames(settings.kafka.group).leaderboards,
+        _KAFKA_PUBLISH_TIMEOUT,
+        telemetry=telemetry,
+        transactions=settings.publish.transactions,
+    )
+
+
+def make_producer(kafka: KafkaConnections, telemetry: Telemetry) -> LastingProducer:
+    """The producer of everything but leaderboards; it waits for brokers."""
+    return LastingProducer(kafka.producer, telemetry, reachable=kafka.reachable)
 
 
 def make_input_reader(
@@ -249,6 +267,6 @@ def make_membership(settings: Settings, slots: Slots, clock: Clock) -> Membershi
 
 
 def make_watch_connections(kafka: Kafka) -> KafkaConnections:
-    """Connections whose questions have a short bound: for asking whether brokers answer at all."""
+    """Connections whose questions have a short bound: for asking whether brokers answer, and to publish."""
     timeout = min(kafka.request_timeout, _WATCH_TIMEOUT)
     return KafkaConnections(kafka.model_copy(update={"request_timeout": timeout}))

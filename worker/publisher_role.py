@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from worker.editions import Editions, Outlet
     from worker.merging import Merger
+    from worker.model import Clock
     from worker.ownership import Ownership
     from worker.telemetry import Telemetry
 
 _log = structlog.get_logger(__name__)
 
 PUBLISHERS_PARTITION: Final = 0
+_AGAIN_AFTER: Final = 1.0
 
 
 class PublisherRole:
@@ -32,14 +34,18 @@ class PublisherRole:
         merger: Merger,
         editions: Editions,
         outlets: Sequence[Outlet],
+        *,
+        clock: Clock,
         telemetry: Telemetry,
     ) -> None:
+        self._clock = clock
         self._ownership = ownership
         self._merger = merger
         self._editions = editions
         self._outlets = [outlet for outlet in outlets if outlet.shared]
         self._telemetry = telemetry
         self._held = False
+        self._took_over_at = -_AGAIN_AFTER
         telemetry.publisher.set(0)
 
     def look(self) -> None:
@@ -52,8 +58,19 @@ class PublisherRole:
         _log.info("publishes" if held else "publishes_no_more")
         if held:
             self._editions.publish()
-        for outlet in self._outlets:
-            if held:
-                outlet.take_over(self._editions.shown)
-            else:
+            self._take_over(self._outlets)
+        else:
+            for outlet in self._outlets:
                 outlet.step_down()
+
+    def tend(self) -> None:
+        """Take over again where another worker did, although it is ours to publish: it is late, or was."""
+        again = [outlet for outlet in self._outlets if outlet.superseded]
+        if again and self._clock.monotonic() - self._took_over_at >= _AGAIN_AFTER:
+            _log.warning("publishes_again", do="another worker took over that does not own the partition")
+            self._take_over(again)
+
+    def _take_over(self, outlets: Sequence[Outlet]) -> None:
+        self._took_over_at = self._clock.monotonic()
+        for outlet in outlets:
+            outlet.take_over(self._editions.shown)

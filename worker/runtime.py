@@ -143,8 +143,9 @@ class Worker:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._asker.close)
             producer, input_reader, sightings_reader = await self._connect(stack)
+            kafka = parts.make_kafka_publisher(self.settings, self.telemetry)
             outlets = parts.make_outlets(
-                self.settings, self._http, producer, clock=self.clock, telemetry=self.telemetry
+                self.settings, self._http, kafka, clock=self.clock, telemetry=self.telemetry
             )
             editions = self._sharing.make_editions(outlets)
             partials = self._sharing.make_writer(producer)
@@ -227,7 +228,8 @@ class Worker:
             try:
                 async with asyncio.timeout(within + _AFTER_CLIENTS):
                     await in_thread(self._ensure_topics)
-                    producer = await self._client_of(self._kafka.producer, stack, _close_producer)
+                    connect = partial(parts.make_producer, self._kafka, self.telemetry)
+                    producer = await self._client_of(connect, stack, _close_producer)
                     group, start = self.settings.kafka.group, self.settings.kafka.start
                     reading = await self._client_of(
                         lambda: self._kafka.consumer(group, start=start), stack, _close_consumer
@@ -362,6 +364,7 @@ class Worker:
         while True:
             progressed()
             editions.publish()
+            self._sharing.tend()
             await asyncio.sleep(self.settings.publish.interval)
 
     async def _keep_house(self) -> None:

@@ -70,9 +70,21 @@ class Sharing:
             change_window=Seconds(self._settings.publish.change_window),
             clock=self._clock,
         )
-        self._role = PublisherRole(self._ownership, self.merger, editions, outlets, self._telemetry)
+        self._role = PublisherRole(
+            self._ownership,
+            self.merger,
+            editions,
+            outlets,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
         self._role.look()
         return editions
+
+    def tend(self) -> None:
+        """See ``PublisherRole.tend``; called at each publication."""
+        if self._role is not None:
+            self._role.tend()
 
     def make_writer(self, producer: Any) -> PartialsWriter:  # noqa: ANN401 -- kafka-python is untyped
         """What tells the others."""

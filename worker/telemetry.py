@@ -85,6 +85,11 @@ class Telemetry:
         self.kafka_up = Gauge(
             "toptweets_kafka_up", "1 while brokers answer, 0 while they do not", ["client"], registry=registry
         )
+        self.producer_rebuilds = Counter(
+            "toptweets_producer_rebuilds",
+            "Producers that had died and were replaced",
+            registry=registry,
+        )
         self.queue_posts = Gauge(
             "toptweets_sightings_queue_posts", "Sightings read that wait for the Watchlist", registry=registry
         )

@@ -46,8 +46,16 @@ class PrometheusPublisher(Collector):
         """See ``Publisher.close``."""
         self._boards = {}
 
+    @property
+    def active(self) -> bool:
+        """See ``Office.active``: nobody else can write to our registry."""
+        return True
+
     def take_over(self) -> None:
         """See ``Office.take_over``."""
+
+    async def settle(self, alive: Iterable[tuple[Campaign, MetricName]]) -> None:
+        """See ``Office.settle``: nothing is left from before."""
 
     def step_down(self) -> None:
         """See ``Office.step_down``: the series of all boards vanish with the next scrape."""

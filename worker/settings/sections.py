@@ -289,6 +289,11 @@ class Publish(Section):
         1.0, gt=0, description="least time between two tellings of other workers of one board"
     )
     kafka: bool = Field(True, description="publish on the topic <group>.leaderboards")
+    transactions: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="write there in transactions, so that brokers refuse a publisher whose time is over; "
+        "auto: where brokers can",
+    )
     prometheus_ranks: Annotated[int, Field(ge=0, le=100)] = Field(
         10, description="ranks of each leaderboard exported to Prometheus"
     )

@@ -15,7 +15,7 @@ from worker.publish.protocol import PublishError
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from worker.editions import Key
 
@@ -43,9 +43,22 @@ class Destination:
         self.closed = False
         self.entered = asyncio.Event()
         self.office: list[str] = []
+        self.is_active = False
+        self.settled: list[set[str]] = []
+
+    @property
+    def active(self) -> bool:
+        return self.is_active
 
     def take_over(self) -> None:
+        self.is_active = True
         self.office.append("take_over")
+
+    async def settle(self, alive: Iterable[Key]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PublishError("it is full")
+        self.settled.append({campaign for campaign, _ in alive})
 
     def step_down(self) -> None:
         self.office.append("step_down")
@@ -243,6 +256,55 @@ def test_what_failed_is_not_tried_again_after_this_worker_stepped_down() -> None
         destination.open.set()
         await settled()
         assert destination.calls == []
+
+    running(scenario, shared=True)
+
+
+def test_after_the_first_edition_what_is_not_of_it_is_removed_once() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([board("a", 2), board("c", 2)])
+        outlet.offer([board("d", 3)], [key("c")])
+        await settled()
+        assert destination.settled == [{"a", "d"}]
+        outlet.offer([board("d", 4)], [])
+        await settled()
+        assert destination.settled == [{"a", "d"}]
+
+    running(scenario, shared=True)
+
+
+def test_without_any_leaderboard_what_another_left_is_removed_too() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        await settled()
+        assert destination.settled == [set()]
+
+    running(scenario, shared=True)
+
+
+def test_what_could_not_be_removed_is_tried_again() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        destination.failures = 1
+        outlet.take_over([])
+        await settled()
+        assert destination.settled == [set()]
+
+    running(scenario, shared=True)
+
+
+def test_a_destination_that_heard_of_another_publisher_says_so_until_taken_over_again() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        heard = [outlet.superseded]
+        outlet.take_over([])
+        heard.append(outlet.superseded)
+        destination.is_active = False
+        heard.append(outlet.superseded)
+        outlet.take_over([board("a", 1)])
+        heard.append(outlet.superseded)
+        destination.is_active = False
+        outlet.step_down()
+        heard.append(outlet.superseded)
+        assert heard == [False, False, True, False, False]
 
     running(scenario, shared=True)
 

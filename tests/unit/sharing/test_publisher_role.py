@@ -12,6 +12,7 @@ from tests.unit.editions.test_editions import FakeClock
 from tests.unit.merging.working import KEY, Member, Topic
 from tests.unit.watchlist.making import HOUR, post
 from worker.editions import Editions
+from worker.model import Timestamp
 from worker.publisher_role import PublisherRole
 from worker.telemetry import Telemetry
 
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 class FakeOutlet:
     shared: bool
     heard: list[object] = field(default_factory=list)
+    superseded: bool = False
 
     def offer(self, _: Iterable[Leaderboard], __: Iterable[Key]) -> None:
         pass
 
     def take_over(self, leaderboards: Iterable[Leaderboard]) -> None:
         self.heard.append([board.key for board in leaderboards])
+        self.superseded = False
 
     def step_down(self) -> None:
         self.heard.append("step down")
@@ -50,12 +53,14 @@ class Bench:
             change_window=HOUR,
             clock=FakeClock(),
         )
+        self.clock = FakeClock()
         self.role = PublisherRole(
             self.member.ownership,
             self.member.merger,
             editions,
             outlets,  # type: ignore[arg-type]  # fakes
-            self.telemetry,
+            clock=self.clock,
+            telemetry=self.telemetry,
         )
         self.member.ownership.listeners.append(self.role.look)
 
@@ -106,3 +111,17 @@ def test_other_partitions_that_come_and_go_change_nothing() -> None:
     bench.member.own(1, {post(1): 5})
     bench.member.lose(1)
     assert bench.shared.heard == [[KEY]]
+
+
+def test_whom_another_superseded_takes_over_again_but_not_all_the_time() -> None:
+    bench = Bench()
+    bench.member.merger.complete = True
+    bench.member.own(0, {post(2): 5})
+    bench.shared.superseded = True
+    bench.clock.at = Timestamp(bench.clock.at + 0.5)
+    bench.role.tend()
+    assert bench.shared.heard == [[KEY]]
+    bench.clock.at = Timestamp(bench.clock.at + 0.6)
+    bench.role.tend()
+    bench.role.tend()
+    assert bench.shared.heard == [[KEY], [KEY]]
