@@ -34,6 +34,8 @@ COMMANDS = [
     ["report"],
     ["config"],
     *(["config", part] for part in ("check", "show", "schema", "template")),
+    ["dead-letters"],
+    *(["dead-letters", part] for part in ("list", "show", "replay")),
 ]
 
 
