@@ -30,6 +30,7 @@ from worker.progress import Progress
 from worker.publish.http.publisher import HttpPublisher
 from worker.threads import in_thread
 from worker.views import Views
+from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -100,6 +101,7 @@ class Worker:
         self._watch = BrokerWatch(
             watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
         )
+        self._watchdog = Watchdog(self._progress, self._loop)
         self._api_watch = ApiWatch(settings.engagement.url, telemetry)
         self._http = HttpPublisher(max_streams=settings.publish.http.max_streams, telemetry=telemetry)
         views = Views(
@@ -153,11 +155,12 @@ class Worker:
                 self._task(self.server.wait(), "http"),
                 *(self._task(outlet.run(), "outlet") for outlet in outlets),
             ]
+            self._watchdog.start()
             try:
                 yield self
             finally:
                 _log.info("stopping")
-                threads = (input_reader, sightings_reader, self._watch, self._handles_topic)
+                threads = (self._watchdog, input_reader, sightings_reader, self._watch, self._handles_topic)
                 for thread in threads:
                     thread.ask_to_stop()
                 within = self.settings.run.stop_timeout
