@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from kafka.errors import KafkaError
 
+from worker.intake.fencing import FencedError
 from worker.intake.rewind import RewindError
 from worker.intake.topics import TopicsError
 from worker.publish.http.server import ListenError
@@ -60,7 +61,8 @@ async def _work(
         async with Worker(settings, telemetry).running() as worker:
             started.set()
             if (error := await worker.until(stop)) is not None:
-                _log.error("failed", error=repr(error), exc_info=error)
+                told = str(error) if isinstance(error, FencedError) else repr(error)
+                _log.error("failed", error=told, exc_info=None if isinstance(error, FencedError) else error)
                 return FAILED
     except (BrokersError, ListenError, RewindError, TopicsError, KafkaError, OSError) as error:
         _log.error("cannot_run", error=str(error) or repr(error))

@@ -64,7 +64,9 @@ async def rewind_input(kafka: Kafka, moment: Timestamp) -> None:
 
 
 def _rewind(kafka: Kafka, moment: Timestamp) -> dict[Partition, int]:
-    consumer = KafkaConnections(kafka).consumer(kafka.group, start="earliest")
+    # Who is no member has no name in the group.
+    nameless = kafka.model_copy(update={"instance_id": None})
+    consumer = KafkaConnections(nameless).consumer(kafka.group, start="earliest")
     try:
         pattern = kafka.topic_pattern
         own = None if pattern is None else TopicNames(kafka.group).others(pattern)

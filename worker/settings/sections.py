@@ -83,6 +83,12 @@ class Kafka(Section):
     replication_factor: Annotated[int, Field(ge=-1, le=32767)] = Field(
         -1, description="copies of our own topics; -1 is the brokers' default"
     )
+    instance_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="this worker's own name in the group, kept over a restart: until session_timeout is "
+        "over, its partitions wait for it",
+    )
     session_timeout: Duration = Field(
         45.0, ge=1, description="silence after which the group gives a worker's partitions away"
     )
