@@ -22,7 +22,9 @@ from worker.engagement import Circuit, Handles, Quota
 from worker.handles_topic import HandlesTopic
 from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames, ensure_topics
 from worker.interpreter import calm_the_collector, lengthen_turns
+from worker.limits import tell_limits
 from worker.logs import LastKafkaError
+from worker.memory import MemoryWatch, resident_bytes
 from worker.model import Seconds
 from worker.owner import Owner
 from worker.ownership import Ownership
@@ -101,6 +103,7 @@ class Worker:
         self._watch = BrokerWatch(
             watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
         )
+        self._memory = MemoryWatch(settings.run.memory_warning, resident_bytes)
         self._watchdog = Watchdog(self._progress, self._loop)
         self._api_watch = ApiWatch(settings.engagement.url, telemetry)
         self._http = HttpPublisher(max_streams=settings.publish.http.max_streams, telemetry=telemetry)
@@ -116,6 +119,7 @@ class Worker:
         self.server = parts.make_server(settings, views, self._http, self._handles, telemetry)
         telemetry.build.info({"version": __version__, "python": platform.python_version()})
         telemetry.tracked_limit.set(settings.watchlist.max_posts)
+        tell_limits(settings, telemetry)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Worker]:
@@ -334,6 +338,7 @@ class Worker:
             self.tracker.count()
             self._handles.tell()
             self._api_watch.look()
+            self._memory.look()
             await asyncio.sleep(_COUNT_EVERY)
 
     # The parts that are made of others

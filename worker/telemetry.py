@@ -68,6 +68,9 @@ class Telemetry:
             "Sightings and dead letters sent to Kafka and not yet acknowledged",
             registry=registry,
         )
+        self.forwards_in_flight_bytes = Gauge(
+            "toptweets_forwards_in_flight_bytes", "Bytes of the values of those", registry=registry
+        )
         self.forward_errors = Counter(
             "toptweets_forward_errors",
             "Sends of sightings that failed and were sent again",
@@ -146,6 +149,9 @@ class Telemetry:
             ["outcome"],  # measured, unavailable, refused, forbidden, failed, asked_again
             registry=registry,
         )
+        self.requests_in_flight = Gauge(
+            "toptweets_requests_in_flight", "Requests to the Engagement API under way", registry=registry
+        )
         self.ids_in_flight = Gauge(
             "toptweets_ids_in_flight", "Post IDs asked for and not answered", registry=registry
         )
@@ -204,6 +210,14 @@ class Telemetry:
             "toptweets_board_refills", "Boards filled again from the Watchlist after falls", registry=registry
         )
         self.streams = Gauge("toptweets_streams", "Live pages connected", registry=registry)
+        self.http_connections = Gauge(
+            "toptweets_http_connections", "HTTP connections, live pages among them", registry=registry
+        )
+        self.http_refused = Counter(
+            "toptweets_http_connections_refused",
+            "HTTP connections refused because of publish.http.max_connections",
+            registry=registry,
+        )
 
         # Process
         self.loop_progressed = Gauge(
@@ -211,5 +225,8 @@ class Telemetry:
             "Time a loop last made progress",
             ["loop"],
             registry=registry,
+        )
+        self.limits = Gauge(
+            "toptweets_limit", "What a setting limits its gauge to", ["setting"], registry=registry
         )
         self.build = Info("toptweets_build", "The worker's version", registry=registry)
