@@ -54,7 +54,8 @@ def collected() -> Iterator[None]:
     logger.propagate = False  # a record that pytest keeps holds sockets by its traceback
     yield
     logger.propagate = True
-    gc.collect()
+    for _ in range(5):  # as often as pytest itself: what one round frees may hold more
+        gc.collect()
 
 
 @pytest.fixture(params=["auto", "off"])
