@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import json
-import logging
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +29,7 @@ from worker.settings.sections import Kafka
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     from worker.publish.term import Transactions
 
@@ -45,17 +43,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    """kafka-python leaves the sockets of connections that were refused to the garbage collector: here."""
-    logger = logging.getLogger("kafka")
-    logger.propagate = False  # a record that pytest keeps holds sockets by its traceback
-    yield
-    logger.propagate = True
-    for _ in range(5):  # as often as pytest itself: what one round frees may hold more
-        gc.collect()
 
 
 @pytest.fixture(params=["auto", "off"])
@@ -332,8 +319,6 @@ async def test_a_producer_that_died_is_replaced_and_the_epoch_stays(
         await one.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.usefixtures("collected")
 async def test_while_the_broker_is_away_nothing_waits_long_and_all_is_there_when_it_is_back(
     transactions: Transactions,
 ) -> None:
@@ -375,8 +360,6 @@ async def publish_until_taken(one: KafkaPublisher, *boards: Leaderboard) -> None
             return
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.usefixtures("collected")
 async def test_a_broker_that_comes_back_empty_is_given_all_that_was_published(
     transactions: Transactions,
 ) -> None:

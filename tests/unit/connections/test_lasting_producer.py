@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -217,19 +215,6 @@ def test_whether_a_broker_can_be_reached_is_known_at_once(tansu: Broker) -> None
     assert not reachable("127.0.0.1:1", "[::1]:1", "host.invalid")
 
 
-@pytest.fixture
-def collected() -> Iterator[None]:
-    """kafka-python leaves the sockets of connections that were refused to the garbage collector: here."""
-    logger = logging.getLogger("kafka")
-    logger.propagate = False  # a record that pytest keeps holds sockets by its traceback
-    yield
-    logger.propagate = True
-    for _ in range(5):  # as often as pytest itself: what one round frees may hold more
-        gc.collect()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.usefixtures("collected")
 def test_a_producer_whose_broker_is_gone_can_be_let_go_of_at_once() -> None:
     if reason := why_not("tansu"):
         pytest.skip(reason)
