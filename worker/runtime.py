@@ -131,8 +131,6 @@ class Worker:
             outlets = parts.make_outlets(
                 self.settings, self._http, kafka, clock=self.clock, telemetry=self.telemetry
             )
-            if kafka is not None:
-                await kafka.take_over()
             editions = Editions(
                 self.tracker,
                 outlets,
@@ -141,6 +139,9 @@ class Worker:
             )
             await self.server.start()
             stack.push_async_callback(self.server.stop)
+            if kafka is not None:
+                stack.push_async_callback(kafka.close)
+                await kafka.take_over()
             calm_the_collector()
             lengthen_turns()
             self._tell_start()
