@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from worker.formats.partial import decode_partial
+from worker.formats.partial import beginning, decode_partial
 from worker.model import Unreadable
 from worker.topic_reader import ERROR_WAIT, TopicReader
 
@@ -32,12 +32,14 @@ class PartialsTopic:
 
     ``learned`` is called in the event loop, with each thing that records say, in their order; ``complete``
     there too, once, when all is read that stood in the topic when this began; ``failed``, in the thread,
-    with a fault of ours, which ends it.
+    with a fault of ours, which ends it. What ``writer`` wrote, who is this worker, is passed over: it knows
+    that better, and to read it costs more than to write it.
     """
 
     def __init__(
         self,
         topic: str,
+        writer: str,
         learned: Callable[[Partial | PartialKey], None],
         complete: Callable[[], None],
         *,
@@ -45,6 +47,7 @@ class PartialsTopic:
         loop: asyncio.AbstractEventLoop,
         telemetry: Telemetry,
     ) -> None:
+        self._own = beginning(writer)
         self._learned = learned
         self._complete = complete
         self._loop = loop
@@ -81,6 +84,8 @@ class PartialsTopic:
             self._hand_over([one for one in said if one is not None])
 
     def _decode(self, record: Any) -> Partial | PartialKey | None:  # noqa: ANN401 -- kafka-python is untyped
+        if record.value is not None and record.value.startswith(self._own):
+            return None
         found = decode_partial(record.key, record.value)
         if not isinstance(found, Unreadable):
             return found
