@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from worker.formats.partial import beginning, decode_partial
+from worker.intake.clients import Partition
+from worker.intake.polling import end_of, position_of
 from worker.model import Unreadable
 from worker.topic_reader import ERROR_WAIT, TopicReader
 
@@ -98,11 +100,13 @@ class PartialsTopic:
     def _look_whether_all_is_read(self) -> None:
         if self._read_all:
             return
-        partition = self._reader.partition
+        partition = Partition(*self._reader.partition)
+        position, end = position_of(self._consumer, partition), end_of(self._consumer, partition)
+        if position is None or end is None:
+            return
         if self._goal is None:
-            # Asked of the brokers: no answer to a poll may have come yet.
-            self._goal = self._consumer.end_offsets([partition])[partition]
-        if self._consumer.position(partition) >= self._goal:
+            self._goal = end
+        if position >= self._goal:
             self._read_all = True
             self._in_loop(self._complete)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from kafka.errors import KafkaConnectionError
@@ -61,10 +61,12 @@ class FakeConsumer:
         self.at += len(batch)
         return {"partition": batch}
 
-    def end_offsets(self, partitions: list[Any]) -> dict[Any, int]:
-        return dict.fromkeys(partitions, self.end)
+    def highwater(self, _: object) -> int | None:
+        """Known from the first answer on."""
+        return self.end if self.at or not self.end else None
 
-    def position(self, _: object) -> int:
+    def position(self, _: object, timeout_ms: int) -> int | None:
+        assert timeout_ms == 0
         return self.at
 
 
@@ -217,7 +219,8 @@ def test_a_loop_that_is_slow_is_not_given_more_than_it_took() -> None:
 
 def test_a_fault_of_ours_is_told() -> None:
     class Broken(FakeConsumer):
-        def position(self, _: object) -> int:
+        def position(self, _: object, timeout_ms: int) -> int | None:
+            assert timeout_ms == 0
             raise ValueError("ours")
 
     async def check(reading: Reading) -> None:
