@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from worker.formats.partial import beginning, decode_partial
-from worker.intake.clients import Partition
 from worker.intake.polling import end_of, position_of
 from worker.model import Unreadable
 from worker.topic_reader import ERROR_WAIT, TopicReader
@@ -100,7 +99,7 @@ class PartialsTopic:
     def _look_whether_all_is_read(self) -> None:
         if self._read_all:
             return
-        partition = Partition(*self._reader.partition)
+        partition = self._reader.partition
         position, end = position_of(self._consumer, partition), end_of(self._consumer, partition)
         if position is None or end is None:
             return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka import TopicPartition
 from kafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -65,7 +66,9 @@ class FakeConsumer:
         """Known from the first answer on."""
         return self.end if self.at or not self.end else None
 
-    def position(self, _: object, timeout_ms: int) -> int | None:
+    def position(self, partition: object, timeout_ms: int) -> int | None:
+        # kafka-python takes no other tuple, equal or not.
+        assert type(partition) is TopicPartition
         assert timeout_ms == 0
         return self.at
 
