@@ -226,11 +226,14 @@ class Merger:
             top = self._others[key] = list(islice(entries, self._top))
         return top
 
-    def _entries(self, metric: MetricName, places: Iterable[tuple[PostId, float]]) -> list[PartialEntry]:
-        watchlist, endpoint = self._tracker.watchlist, board_metric(metric).endpoint
+    def _entries(self, metric: MetricName, places: Sequence[tuple[PostId, float]]) -> list[PartialEntry]:
+        if not places:
+            return []
+        watchlist = self._tracker.watchlist
+        times = watchlist.measured_times([place[0] for place in places], board_metric(metric).endpoint)
         return [
-            PartialEntry(post_id, value, watchlist.measured_at(post_id, endpoint), *watchlist.words(post_id))
-            for post_id, value in places
+            PartialEntry(post_id, value, measured_at, *watchlist.words(post_id))
+            for (post_id, value), measured_at in zip(places, times, strict=True)
         ]
 
     def _to_tell(self, key: PartialKey, now: Timestamp, *, even_if_same: bool) -> Partial | PartialKey | None:

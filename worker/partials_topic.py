@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from worker.formats.partial import decode_partial
+from worker.formats.partial import beginning, decode_partial
+from worker.intake.polling import end_of, position_of
 from worker.model import Unreadable
 from worker.topic_reader import ERROR_WAIT, TopicReader
 
@@ -32,12 +33,14 @@ class PartialsTopic:
 
     ``learned`` is called in the event loop, with each thing that records say, in their order; ``complete``
     there too, once, when all is read that stood in the topic when this began; ``failed``, in the thread,
-    with a fault of ours, which ends it.
+    with a fault of ours, which ends it. What ``writer`` wrote, who is this worker, is passed over: it knows
+    that better, and to read it costs more than to write it.
     """
 
     def __init__(
         self,
         topic: str,
+        writer: str,
         learned: Callable[[Partial | PartialKey], None],
         complete: Callable[[], None],
         *,
@@ -45,6 +48,7 @@ class PartialsTopic:
         loop: asyncio.AbstractEventLoop,
         telemetry: Telemetry,
     ) -> None:
+        self._own = beginning(writer)
         self._learned = learned
         self._complete = complete
         self._loop = loop
@@ -81,6 +85,8 @@ class PartialsTopic:
             self._hand_over([one for one in said if one is not None])
 
     def _decode(self, record: Any) -> Partial | PartialKey | None:  # noqa: ANN401 -- kafka-python is untyped
+        if record.value is not None and record.value.startswith(self._own):
+            return None
         found = decode_partial(record.key, record.value)
         if not isinstance(found, Unreadable):
             return found
@@ -94,10 +100,12 @@ class PartialsTopic:
         if self._read_all:
             return
         partition = self._reader.partition
+        position, end = position_of(self._consumer, partition), end_of(self._consumer, partition)
+        if position is None or end is None:
+            return
         if self._goal is None:
-            # Asked of the brokers: no answer to a poll may have come yet.
-            self._goal = self._consumer.end_offsets([partition])[partition]
-        if self._consumer.position(partition) >= self._goal:
+            self._goal = end
+        if position >= self._goal:
             self._read_all = True
             self._in_loop(self._complete)
 

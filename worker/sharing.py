@@ -50,9 +50,11 @@ class Sharing:
         self._clock = clock
         self._telemetry = telemetry
         self._role: PublisherRole | None = None
-        self.merger = Merger(tracker, ownership, secrets.token_hex(_WRITER_BYTES))
+        writer = secrets.token_hex(_WRITER_BYTES)
+        self.merger = Merger(tracker, ownership, writer)
         self.topic = PartialsTopic(
             TopicNames(settings.kafka.group).partials,
+            writer,
             self.merger.learn,
             self._complete,
             failed=failed,

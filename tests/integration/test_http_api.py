@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.publish.http.serving import NOON, PATIENCE, Served, Worker, entry, key, leaderboard, serving
 from worker.model import MetricName, PostId, Timestamp
-from worker.publish.http import Health, PostView
+from worker.publish.http import Elsewhere, Health, PostView
 from worker.publish.http.openapi import openapi_document
 from worker.publish.http.security import HEADERS
 
@@ -52,6 +52,7 @@ def served() -> Iterator[Served]:
         text="just setting up my twttr",
         due_at=Timestamp(NOON + 60),
     )
+    worker.posts[22] = Elsewhere(7)
     with serving(worker) as running:
         running.publish(
             leaderboard(entries=[entry(rank, 100 + rank, 50 - rank) for rank in range(1, 31)]),
@@ -189,6 +190,14 @@ def test_a_post_that_is_not_tracked_is_told(client: httpx.Client) -> None:
     answer = client.get("/api/posts/21")
     assert answer.status_code == 404
     assert documented(answer, "/api/posts/{id}")["error"]["code"] == "not_tracked"
+
+
+def test_a_post_of_another_workers_partition_is_told_with_the_partition(client: httpx.Client) -> None:
+    answer = client.get("/api/posts/22")
+    assert answer.status_code == 404
+    error = documented(answer, "/api/posts/{id}")["error"]
+    assert (error["code"], error["partition"]) == ("another_worker", 7)
+    assert "partition 7" in error["message"]
 
 
 def test_health_and_readiness_answer_by_status(client: httpx.Client, served: Served) -> None:

@@ -375,6 +375,14 @@ class Watchlist:
         measured = self.columns.measured_28h if recent else self.columns.measured
         return float(measured[self._rows[post_id]])  # type: ignore[return-value]
 
+    def measured_times(
+        self, post_ids: Sequence[PostId], endpoint: Endpoint = Endpoint.TOTALS
+    ) -> list[Timestamp]:
+        """``measured_at`` of several Posts, in their order; for a whole board at the cost of two or three."""
+        measured = self.columns.measured_28h if endpoint is Endpoint.LAST_28H else self.columns.measured
+        times: list[Timestamp] = measured[[self._rows[post_id] for post_id in post_ids]].tolist()
+        return times
+
     def post_ids(self) -> Iterator[PostId]:
         """All tracked Posts."""
         return iter(self._rows)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from kafka import TopicPartition
 from kafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from worker import partials_topic, topic_reader
-from worker.model import Campaign, MetricName, PartialKey, Seconds
+from worker.formats.partial import encode_key, encode_partial
+from worker.model import Campaign, MetricName, Partial, PartialKey, Seconds, Timestamp
 from worker.partials_topic import PartialsTopic
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from worker.model import Partial
 
 PATIENCE = 5.0
 
@@ -61,10 +62,14 @@ class FakeConsumer:
         self.at += len(batch)
         return {"partition": batch}
 
-    def end_offsets(self, partitions: list[Any]) -> dict[Any, int]:
-        return dict.fromkeys(partitions, self.end)
+    def highwater(self, _: object) -> int | None:
+        """Known from the first answer on."""
+        return self.end if self.at or not self.end else None
 
-    def position(self, _: object) -> int:
+    def position(self, partition: object, timeout_ms: int) -> int | None:
+        # kafka-python takes no other tuple, equal or not.
+        assert type(partition) is TopicPartition
+        assert timeout_ms == 0
         return self.at
 
 
@@ -81,6 +86,7 @@ class Reading:
         self.telemetry = Telemetry(CollectorRegistry())
         self.topic = PartialsTopic(
             "g.partials",
+            "this worker",
             self.heard.append,
             lambda: self.heard.append("all is read"),
             failed=self.failures.append,
@@ -133,6 +139,23 @@ def test_an_empty_topic_is_read_at_once() -> None:
     run(FakeConsumer(), check)
 
 
+def test_what_this_worker_wrote_is_passed_over_and_what_another_wrote_is_not() -> None:
+    def by(writer: str, number: int) -> FakeRecord:
+        told = Partial(key(number), writer, Timestamp(1.5), 3, ())
+        return FakeRecord(encode_key(told.key), encode_partial(told))
+
+    consumer = FakeConsumer([[by("this worker", 0), by("this worker 2", 1), by("another", 2)]], end=3)
+
+    async def check(reading: Reading) -> None:
+        await reading.until(lambda: "all is read" in reading.heard)
+        assert [one.writer for one in reading.heard if isinstance(one, Partial)] == [
+            "this worker 2",
+            "another",
+        ]
+
+    run(consumer, check)
+
+
 def test_a_trouble_is_told_once_and_overcome() -> None:
     async def check(reading: Reading) -> None:
         await reading.until(lambda: len(reading.heard) == 2)
@@ -179,6 +202,7 @@ def test_a_loop_that_is_slow_is_not_given_more_than_it_took() -> None:
         heard: list[object] = []
         topic = PartialsTopic(
             "g.partials",
+            "this worker",
             heard.append,
             lambda: None,
             failed=heard.append,
@@ -198,7 +222,8 @@ def test_a_loop_that_is_slow_is_not_given_more_than_it_took() -> None:
 
 def test_a_fault_of_ours_is_told() -> None:
     class Broken(FakeConsumer):
-        def position(self, _: object) -> int:
+        def position(self, _: object, timeout_ms: int) -> int | None:
+            assert timeout_ms == 0
             raise ValueError("ours")
 
     async def check(reading: Reading) -> None:

@@ -4,6 +4,15 @@ from worker.publish.http.app import create_app
 from worker.publish.http.live import LiveBoards
 from worker.publish.http.publisher import HttpPublisher
 from worker.publish.http.server import HttpServer, ListenError
-from worker.publish.http.views import Health, PostView
+from worker.publish.http.views import Elsewhere, Health, PostView
 
-__all__ = ["Health", "HttpPublisher", "HttpServer", "ListenError", "LiveBoards", "PostView", "create_app"]
+__all__ = [
+    "Elsewhere",
+    "Health",
+    "HttpPublisher",
+    "HttpServer",
+    "ListenError",
+    "LiveBoards",
+    "PostView",
+    "create_app",
+]

@@ -21,7 +21,7 @@ from worker.model import (
     Seconds,
     Timestamp,
 )
-from worker.publish.http import Health, HttpPublisher, HttpServer, PostView, create_app
+from worker.publish.http import Elsewhere, Health, HttpPublisher, HttpServer, PostView, create_app
 from worker.publish.http.connections import Room
 from worker.telemetry import Telemetry
 
@@ -71,7 +71,7 @@ class Worker:
     heartbeat: float = 15.0
     change_window: float = 3600.0
     handles: HandlesUsed = field(default_factory=lambda: HandlesUsed("2026-11", (), None, warning=False))
-    posts: dict[int, PostView] = field(default_factory=dict)
+    posts: dict[int, PostView | Elsewhere] = field(default_factory=dict)
     health: Health = field(default_factory=lambda: Health(ok=True, checks={"poller": "progressed 1 s ago"}))
     ready: Health = field(default_factory=lambda: Health(ok=False, checks={"kafka": "no partitions yet"}))
 
