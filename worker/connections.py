@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import threading
@@ -15,7 +16,7 @@ from urllib.parse import urlencode
 from authlib.oauth2.auth import ClientAuth
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaConnectionError
+from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _BATCH_BYTES: Final = 131_072
 _LINGER_MS: Final = 20
 _RECONNECT_MS: Final = 5_000
 _MAX_BLOCK_MS: Final = 2_000
+_GIVE_UP: Final = 1.0
 _TOKEN_TIMEOUT: Final = 10.0
 _TOKEN_MARGIN: Final = 60.0
 _TOKEN_LIFE: Final = 300.0
@@ -87,6 +89,19 @@ class KafkaConnections:
         # It takes all options but the ciphers, which it leaves to Python.
         known = self._common.keys() & KafkaAdminClient.DEFAULT_CONFIG.keys()
         return KafkaAdminClient(**{name: self._common[name] for name in known})
+
+
+def close_producer(producer: Any, within: float) -> None:  # noqa: ANN401 -- kafka-python is untyped
+    """Close a producer of a command, in so many seconds; what it still holds then is given up.
+
+    By itself it would keep its thread when brokers are gone, and complain of that as the process ends.
+    """
+    with contextlib.suppress(KafkaError):
+        producer.close(timeout=within)
+        return
+    producer._sender.force_close()  # noqa: SLF001 -- closing flushes first, for as long as there is something
+    with contextlib.suppress(KafkaError):
+        producer.close(timeout=_GIVE_UP)
 
 
 def security_options(security: KafkaSecurity) -> dict[str, Any]:
