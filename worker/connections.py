@@ -37,6 +37,7 @@ _DISCARD_TIMEOUT: Final = 1.0
 _FENCED: Final = (ProducerFencedError, InvalidProducerEpochError)
 _CONNECT_TIMEOUT: Final = 1.0
 _PORT: Final = "9092"
+_GIVE_UP: Final = 1.0
 _TOKEN_TIMEOUT: Final = 10.0
 _TOKEN_MARGIN: Final = 60.0
 _TOKEN_LIFE: Final = 300.0
@@ -171,6 +172,19 @@ class Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python is untyped
         result = manager.begin_commit() if commit else manager.begin_abort()
         self._sender.wakeup()
         return result
+
+
+def close_producer(producer: Any, within: float) -> None:  # noqa: ANN401 -- kafka-python is untyped
+    """Close a producer of a command, in so many seconds; what it still holds then is given up.
+
+    By itself it would keep its thread when brokers are gone, and complain of that as the process ends.
+    """
+    with contextlib.suppress(KafkaError):
+        producer.close(timeout=within)
+        return
+    producer._sender.force_close()  # noqa: SLF001 -- closing flushes first, for as long as there is something
+    with contextlib.suppress(KafkaError):
+        producer.close(timeout=_GIVE_UP)
 
 
 def security_options(security: KafkaSecurity) -> dict[str, Any]:

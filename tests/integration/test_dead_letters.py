@@ -13,8 +13,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from kafka import KafkaAdminClient, TopicPartition
 
-from tests.tools.kafka_records import Writer, read_all
+from tests.tools.brokers import running_broker
+from tests.tools.kafka_records import Writer, latest, read_all
 from tests.tools.live_worker import (
     Running,
     await_that,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.tools.brokers import Broker
+    from tests.tools.brokers import Broker, Kind
 
 MANY: Final = 20_000
 Own = list[tuple[str, bytes]]
@@ -217,6 +219,48 @@ def test_an_interrupted_replay_goes_on_and_sends_nothing_twice(letters: Letters)
     assert done.returncode == 0, done.stderr
     assert f"; {before:,} replayed before" in done.stdout
     assert [one.value for one in letters.read()] == values
+
+
+def test_marks_of_letters_that_are_gone_are_taken_out(letters: Letters) -> None:
+    if letters.broker.kind != "apache":
+        pytest.skip("Tansu keeps every record")
+    letters.write(*RECORDS)
+    assert letters.run("replay").returncode == 0
+    marks = f"{letters.group}.replayed"
+    assert latest(letters.broker.bootstrap, marks).keys() == {b"0:0", b"0:1", b"0:2", b"0:3"}
+    with closing(KafkaAdminClient(bootstrap_servers=letters.broker.bootstrap)) as admin:
+        admin.delete_records({TopicPartition(letters.topic, 0): 3})
+    letters.write((b"new", b"new", []))
+    done = letters.run("replay")
+    assert done.stdout.startswith(f"1 dead letter replayed (1 to {letters.input}); 1 replayed before")
+    assert latest(letters.broker.bootstrap, marks).keys() == {b"0:3", b"0:4"}
+
+
+def test_brokers_that_go_away_end_it_with_a_sentence(kind_of_broker: Kind) -> None:
+    with running_broker(kind_of_broker) as broker:
+        letters = Letters(broker)
+        with closing(Writer(broker.bootstrap)) as writer:
+            record = FakeRecord(b"{}")
+            parcel = dead_letter(letters.topic, record, Source(letters.input, 0, 0), Unreadable("no_id", ""))
+            writer.send(letters.topic, [b"x" * 100] * 2 * MANY, headers=parcel.headers or [])
+        with subprocess.Popen(
+            letters.command("replay"),
+            env=letters.environment | {"TOPTWEETS_KAFKA__REQUEST_TIMEOUT": "2s"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            await_that(letters.read, "the first is replayed")
+            broker.stop()
+            said, complained = process.communicate(timeout=60)
+    assert process.returncode == 1, complained
+    assert said == b""
+    lines = complained.decode().splitlines()
+    assert len(lines) == 2, complained
+    account, why = lines
+    assert account.endswith(". The same command goes on.")
+    assert why.startswith("dead-letters: ")
+    assert "Traceback" not in why
 
 
 @pytest.fixture(scope="module")

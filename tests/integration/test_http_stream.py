@@ -159,7 +159,7 @@ def test_beyond_the_limit_of_connections_idle_ones_make_room_and_busy_ones_do_no
         with following(served):
             refused = httpx.get(f"{served.url}/healthz")
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-            assert "publish.http.max_connections" in refused.text
+            assert refused.json()["error"]["code"] == "too_many_connections"
             assert counted("toptweets_http_connections_refused_total") == 1
             assert served.worker.streams() == 3
 

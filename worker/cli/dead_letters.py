@@ -246,6 +246,7 @@ class _Asked:
 
     def replay(self, *, to: str | None, again: bool, dry_run: bool) -> Replay:
         """What sends letters; it knows what was sent before."""
+        from worker.connections import close_producer
         from worker.dead_letters.replay import Replay
         from worker.dead_letters.replayed import Replayed, ensure_topic
 
@@ -257,7 +258,7 @@ class _Asked:
         if not dry_run:
             admin = self._client("admin", lambda client: client.close())
             ensure_topic(admin, self._names.replayed, kafka.replication_factor)
-            producer = self._client("producer", lambda client: client.close(timeout=_AFTER_INTERRUPT))
+            producer = self._client("producer", lambda client: close_producer(client, _AFTER_INTERRUPT))
             replayed.forget_gone(consumer, producer, self._names.dead_letters)
         return Replay(
             consumer,
@@ -308,14 +309,18 @@ class _Complaining:
 @contextlib.contextmanager
 def _asked(config: Any) -> Iterator[_Asked]:  # noqa: ANN401 -- a path or none
     """The commands' common ground: settings, clients that are closed, errors as sentences, Ctrl-C."""
+    from worker.dead_letters.reading import LettersError
+    from worker.logs import LastKafkaError
     from worker.report.console import complain
 
-    with terminated_as_interrupted(), contextlib.ExitStack() as stack:
+    # What kafka-python says by itself is many lines; the last error that it knows is told with ours.
+    with terminated_as_interrupted(), LastKafkaError() as last, contextlib.ExitStack() as stack:
         # The API is not asked for anything here, and no input topic is read.
         unneeded = ("kafka.topic", "engagement.bearer_token")
         asked = _Asked(load_or_exit(config, lambda path: load(path, unneeded=unneeded)), stack)
         try:
             yield asked
         except asked.errors as error:
-            complain(f"dead-letters: {error}")
+            cause = f" ({last.error})" if isinstance(error, LettersError) and last.error else ""
+            complain(f"dead-letters: {error}{cause}")
             raise typer.Exit(_FAILED) from None

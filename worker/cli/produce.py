@@ -86,6 +86,7 @@ def _faults(files: Sequence[str], campaigns: Sequence[str], topic: str, group: s
 def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str], topic: str) -> Producing:
     from rich.console import Console
 
+    from worker.connections import close_producer
     from worker.produce import ProduceError, Producing
     from worker.reading import reading_rules
 
@@ -116,7 +117,7 @@ def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str],
         console.print(f"interrupted: {producing.account()}", markup=False, soft_wrap=True)
         raise typer.Exit(_INTERRUPTED) from None
     finally:
-        producer.close(timeout=_AFTER_INTERRUPT)
+        close_producer(producer, _AFTER_INTERRUPT)
     return producing
 
 

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
     from worker.telemetry import Telemetry
 
-_SORRY: Final = b"Too many connections (publish.http.max_connections). Try again later.\n"
+_SORRY: Final = (
+    b'{"error":{"code":"too_many_connections","message":"As many connections are busy as this worker allows '
+    b'(publish.http.max_connections). Try again later."}}'
+)
 _REFUSAL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 5\r\n"
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n"
     b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_SORRY), _SORRY)
 )
 

@@ -204,6 +204,7 @@ _ERROR: Final = _object(
                         "not_tracked",
                         "stopping",
                         "too_many_streams",
+                        "too_many_connections",
                     ],
                 },
                 "message": {"type": "string", "description": "for people"},
