@@ -309,9 +309,9 @@ class _Complaining:
 @contextlib.contextmanager
 def _asked(config: Any) -> Iterator[_Asked]:  # noqa: ANN401 -- a path or none
     """The commands' common ground: settings, clients that are closed, errors as sentences, Ctrl-C."""
-    from worker.dead_letters.reading import LettersError
     from worker.logs import LastKafkaError
     from worker.report.console import complain
+    from worker.topic_reading import LettersError
 
     # What kafka-python says by itself is many lines; the last error that it knows is told with ours.
     with terminated_as_interrupted(), LastKafkaError() as last, contextlib.ExitStack() as stack:
