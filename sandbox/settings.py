@@ -74,12 +74,10 @@ class SandboxSettings:
     clock: Callable[[], float] = field(default=time.time, repr=False)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the largest port
-            raise ValueError(f"port is {self.port}; it must be from 0 to 65535")
         for name in ("requests_per_minute", "requests_per_second", "historical_days"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 (no limit) or more")
-        for name, most in (("accounts", MOST_ACCOUNTS), ("kept_requests", MOST_KEPT)):
+        for name, most in (("port", 65_535), ("accounts", MOST_ACCOUNTS), ("kept_requests", MOST_KEPT)):
             if not 0 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to {most}")
         if not 0 <= self.owned <= 1:

@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -21,8 +21,6 @@ _PATIENCE: Final = 10.0
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 """For SO_LINGER: what is not sent is dropped, and the other side is told by a reset."""
 
-Result = TypeVar("Result")
-
 
 class TcpLink:
     """One listening port whose connections go on to ``target`` (host and port), while the link is whole.
@@ -30,7 +28,7 @@ class TcpLink:
     ``target`` may be set later, and changed: it is read for each new connection.
     """
 
-    def __init__(self, run: Callable[[Coroutine[Any, Any, Result]], Result]) -> None:
+    def __init__(self, run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self.target: tuple[str, int] | None = None
         self.port = 0
         self._run = run
@@ -148,8 +146,8 @@ class TcpLinks:
             self._run(link.close())
         self._links.clear()
 
-    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
 
 
 @contextmanager
