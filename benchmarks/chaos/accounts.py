@@ -66,9 +66,9 @@ def account(
         lost |= produced.leaving - tracked - retired
     known = produced.kept | produced.leaving | produced.deleted | produced.tried
     return Accounts(
-        lost=sorted(lost),
+        lost=tuple(sorted(lost)),
         twice={one: workers for one, workers in sorted(trackers.items()) if len(workers) > 1},
-        undead=sorted(produced.deleted & tracked),
-        strangers=sorted(tracked - known),
-        lost_unreadable=sorted(produced.unreadable - dead_letters),
+        undead=tuple(sorted(produced.deleted & tracked)),
+        strangers=tuple(sorted(tracked - known)),
+        lost_unreadable=tuple(sorted(produced.unreadable - dead_letters)),
     )
