@@ -11,12 +11,15 @@ did not, and where the logs are.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
+import tempfile
 from pathlib import Path
+from typing import Final
 
 from benchmarks.chaos.report import judge
-from benchmarks.chaos.run import Options, run
+from benchmarks.chaos.run import Options, Story, run
+
+INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -45,20 +48,15 @@ def main() -> int:
         given.limit,
         given.quiet_every,
     )
+    story = Story(options, Path(tempfile.mkdtemp(prefix="top-tweets-chaos-")))
     try:
-        story = run(options)
-    except KeyboardInterrupt:
-        return 130
-    report = judge(story)
-    if given.json:
-        report.save(given.json)
-    if not report.failures:
-        shutil.rmtree(story.directory)
-        return 0
-    for failure in report.failures:
-        sys.stderr.write(f"FAILED: {failure}\n")
-    sys.stderr.write(f"logs: {story.directory}\n")
-    return 1
+        run(story)
+    except BaseException as error:
+        sys.stderr.write(f"logs: {story.directory}\n")
+        if isinstance(error, KeyboardInterrupt):
+            return INTERRUPTED
+        raise
+    return judge(story).close(story.directory, given.json)
 
 
 if __name__ == "__main__":

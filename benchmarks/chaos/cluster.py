@@ -70,11 +70,7 @@ class Cluster:
         """Whether every broker has every copy, so that one of them may go."""
         try:
             with closing(
-                KafkaAdminClient(
-                    bootstrap_servers=self.kafka.bootstrap,
-                    request_timeout_ms=3000,
-                    api_version_auto_timeout_ms=3000,
-                )
+                KafkaAdminClient(bootstrap_servers=self.kafka.bootstrap, request_timeout_ms=3000)
             ) as admin:
                 topics = admin.describe_topics()
         except KafkaError:

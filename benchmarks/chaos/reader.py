@@ -14,7 +14,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.chaos.ownership import Span
 
@@ -37,6 +37,10 @@ class Boards:
         self.arrivals: list[float] = []
         self.records = 0
         self._newest: dict[str, tuple[Any, ...]] = {}
+
+    def take_record(self, record: Any, at: float) -> None:  # noqa: ANN401 -- kafka-python's
+        """As ``take``, of what a consumer gives."""
+        self.take(record.key, record.value, record.offset, at)
 
     def take(self, key: bytes, value: bytes | None, offset: int, at: float) -> None:
         """A record, read at ``at``. A tombstone has no age."""
@@ -72,11 +76,11 @@ def _age(board: dict[str, Any]) -> tuple[Any, ...]:
 
 
 class Reader:
-    """Reads in a thread of its own, from the beginning on."""
+    """Reads a topic in a thread of its own, from the beginning on; ``take`` gets each record and the time."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
-        self.boards = Boards()
+    def __init__(self, bootstrap: str, topic: str, take: Callable[[Any, float], None]) -> None:
         self._topic = topic
+        self._take = take
         self._ends = threading.Event()
         self._consumer = KafkaConsumer(
             bootstrap_servers=bootstrap,
@@ -87,10 +91,10 @@ class Reader:
             request_timeout_ms=6000,
             metadata_max_age_ms=5000,
         )
-        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"reader of {topic}", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Begin to read, as soon as the topic is there."""
         self._thread.start()
 
     def close(self) -> None:
@@ -109,7 +113,7 @@ class Reader:
                 for batch in self._consumer.poll(200).values():
                     now = time.time()
                     for record in batch:
-                        self.boards.take(record.key, record.value, record.offset, now)
+                        self._take(record, now)
             except KafkaError:
                 self._ends.wait(0.5)
 

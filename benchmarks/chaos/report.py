@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from benchmarks.chaos.checks import Findings
     from benchmarks.chaos.ownership import Span
     from benchmarks.chaos.run import Story
 
@@ -40,9 +43,20 @@ class Report:
         figure(name, value, unit, **more)
         self.figures.append({"figure": name, "value": value, "unit": unit, **more})
 
-    def save(self, path: Path) -> None:
-        """Write all of it as one JSON document."""
-        path.write_text(json.dumps({"figures": self.figures, "failures": self.failures}, indent=1) + "\n")
+    def close(self, logs: Path, path: Path | None) -> int:
+        """The exit code. Failures are told, with the directory of the logs, which goes where there are none.
+
+        ``path``: where all of it is written as one JSON document, if anywhere.
+        """
+        if path is not None:
+            path.write_text(json.dumps({"figures": self.figures, "failures": self.failures}, indent=1) + "\n")
+        if not self.failures:
+            shutil.rmtree(logs)
+            return 0
+        for failure in self.failures:
+            sys.stderr.write(f"FAILED: {failure}\n")
+        sys.stderr.write(f"logs: {logs}\n")
+        return 1
 
 
 def judge(story: Story) -> Report:
@@ -50,7 +64,7 @@ def judge(story: Story) -> Report:
     report = Report()
     report.tell("ids", story.ids, "Posts", records=dict(story.records))
     report.tell("faults", story.faults.total(), "faults", **story.faults, skipped=story.skipped.total())
-    _ids_and_boards(story, report)
+    tell_findings(story.quiet, report)
     _requests(story, report)
     _published(story, report)
     _owners(story, report)
@@ -58,9 +72,10 @@ def judge(story: Story) -> Report:
     return report
 
 
-def _ids_and_boards(story: Story, report: Report) -> None:
+def tell_findings(quiet: Sequence[Findings], report: Report) -> None:
+    """What the quiet moments found."""
     lost, wrong = set[int](), 0
-    for number, findings in enumerate(story.quiet, start=1):
+    for number, findings in enumerate(quiet, start=1):
         accounts, moment = findings.accounts, f"quiet moment {number}"
         lost |= {*accounts.lost, *accounts.twice, *accounts.undead}
         wrong += len(findings.wrong)
@@ -82,9 +97,9 @@ def _ids_and_boards(story: Story, report: Report) -> None:
             )
         report.failures += [f"{moment}: {text}" for text in (*findings.wrong_values[:50], *findings.troubles)]
     report.tell("lost", len(lost), "Posts")
-    report.tell("wrong_boards", wrong, "boards", compared=sum(findings.boards for findings in story.quiet))
-    settled = max((findings.settled_in for findings in story.quiet), default=0.0)
-    report.tell("longest_settling", settled, "s", quiet_moments=len(story.quiet))
+    report.tell("wrong_boards", wrong, "boards", compared=sum(findings.boards for findings in quiet))
+    settled = max((findings.settled_in for findings in quiet), default=0.0)
+    report.tell("longest_settling", settled, "s", quiet_moments=len(quiet))
 
 
 def _requests(story: Story, report: Report) -> None:
@@ -100,9 +115,8 @@ def _requests(story: Story, report: Report) -> None:
 
 def _published(story: Story, report: Report) -> None:
     boards = story.boards
-    if boards is None:
+    if not boards.records:
         report.failures.append("nothing was read of the leaderboards")
-        return
     begins, ends = boards.longest_outage(story.active)
     report.tell("longest_outage", ends - begins, "s", during=_in_force(story, (begins, ends)))
     report.tell("backward_boards", len(boards.backward), "boards", records=boards.records)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
@@ -22,7 +21,7 @@ from benchmarks.chaos.cluster import running_cluster
 from benchmarks.chaos.faults import SESSION, schedule
 from benchmarks.chaos.feed import Feed
 from benchmarks.chaos.fleet import Member
-from benchmarks.chaos.reader import Reader
+from benchmarks.chaos.reader import Boards, Reader
 from benchmarks.chaos.samples import sample
 from sandbox.world import World
 from tests.tools.live_worker import running_sandbox
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from benchmarks.chaos.faults import Fault
     from benchmarks.chaos.fleet import Run
     from benchmarks.chaos.ownership import Span
-    from benchmarks.chaos.reader import Boards
     from benchmarks.chaos.samples import Sample
     from tests.tools.live_worker import Running
     from tests.tools.tcp_proxy import TcpLink, TcpLinks
@@ -104,25 +102,23 @@ class Story:
     let_in: int = 0
     records: Counter[str] = field(default_factory=Counter)
     ids: int = 0
-    boards: Boards | None = None
+    boards: Boards = field(default_factory=Boards)
     troubles: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
 
-def run(options: Options) -> Story:
-    """Run it. Ctrl-C ends everything that was started.
+def run(story: Story) -> None:
+    """Run it; the story is filled with what was seen. Ctrl-C ends everything that was started.
 
     Raises:
         NotToBeHadError: this machine cannot run Apache Kafka.
     """
-    story = Story(options, Path(tempfile.mkdtemp(prefix="top-tweets-chaos-")))
     pids: list[int] = []
     try:
-        with _sigterm_as_ctrl_c(), ExitStack() as stack:
+        with sigterm_as_ctrl_c(), ExitStack() as stack:
             _Chaos(story, stack, pids).run()
     finally:
         story.left = [f"process {pid}" for pid in pids if Path(f"/proc/{pid}").exists()]
-    return story
 
 
 class _Chaos:
@@ -147,7 +143,7 @@ class _Chaos:
         bootstrap = self._cluster.kafka.bootstrap
         self._feed = Feed(bootstrap, TOPIC, INPUT_PARTITIONS, options.rate, options.seed)
         stack.callback(self._feed.close)
-        self._reader = Reader(bootstrap, f"{GROUP}.leaderboards")
+        self._reader = Reader(bootstrap, f"{GROUP}.leaderboards", story.boards.take_record)
         stack.callback(self._reader.close)
         self._faults_log = stack.enter_context((story.directory / "faults.jsonl").open("a"))
         self._sampled_at = 0.0
@@ -186,7 +182,6 @@ class _Chaos:
             time.sleep(_TICK)
         story.requests = read_requests(self._http, self._sandbox_url)
         story.let_in = self._http.get(f"{self._sandbox_url}/sandbox/stats").json()["most_let_in_a_minute"]
-        story.boards = self._reader.boards
         story.records = self._feed.records
         produced = self._feed.produced()
         story.ids = len(produced.kept) + len(produced.leaving) + len(produced.deleted)
@@ -377,7 +372,9 @@ def settings(bootstrap: str, api: str, *, copies: int, limit: int, **more: str) 
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C would: everything that was started is ended."""
+
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
