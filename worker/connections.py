@@ -63,7 +63,12 @@ class KafkaConnections:
 
     def reader(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A consumer of no group: it is told which partitions to read."""
-        return KafkaConsumer(**self._common, enable_auto_commit=False, auto_offset_reset="earliest")
+        return KafkaConsumer(
+            **self._common,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=self._kafka.poll_records,
+        )
 
     def producer(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A producer that waits for all in-sync copies and keeps the order of a partition.

@@ -109,6 +109,37 @@ class Sighting(NamedTuple):
     author_id: str | None = None
 
 
+class Growing(NamedTuple):
+    """Counts that growth per hour is measured against, and when they were measured."""
+
+    at: Timestamp
+    counts: Mapping[MetricName, float]
+
+
+class SavedPost(NamedTuple):
+    """All that the journal keeps of a tracked Post: enough to go on as if nothing had happened.
+
+    ``measured_at``: ``None`` when it was never measured. ``gone``: it was deleted, protected or suspended
+    then. ``values``: by board metric, without those not available. ``base`` and ``kept``: what growth is
+    measured against. ``account``: the handle of the account whose token asks for it; ``not_owned``: the API
+    said that it is of none of ours.
+    """
+
+    post_id: PostId
+    campaigns: tuple[Campaign, ...]
+    seen_at: Timestamp
+    author: str | None = None
+    text: str | None = None
+    measured_at: Timestamp | None = None
+    gone: bool = False
+    values: Mapping[MetricName, float] = {}
+    measured_28h_at: Timestamp | None = None
+    base: Growing | None = None
+    kept: Growing | None = None
+    account: str | None = None
+    not_owned: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """Stop tracking this Post and erase what is known of it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from worker.intake import Assigned, Batch, Restored, Revoked
+from worker.intake import Assigned, Batch, Foreign, Journaled, JournalEnd, Restored, Revoked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.intake import Event, Inbox
+    from worker.journal import Journal
     from worker.model import Clock
     from worker.ownership import Ownership
     from worker.tracker import Tracker
@@ -20,7 +21,10 @@ _WAIT_FOR_ROOM: Final = 0.5
 
 
 class Owner:
-    """Applies assignments, revocations and batches. After a revocation nothing of its partitions is taken.
+    """Applies assignments, revocations, what the journal tells, and batches.
+
+    After a revocation nothing of its partitions is taken. ``released`` is called with a partition that is
+    restored: its Sightings may be read from now on.
 
     While the Watchlist is full and nothing in it was measured yet, a batch waits here, so the Inbox fills and
     reading pauses.
@@ -31,7 +35,9 @@ class Owner:
         inbox: Inbox,
         ownership: Ownership,
         tracker: Tracker,
+        journal: Journal,
         *,
+        released: Callable[[int], None],
         news: Callable[[], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -39,6 +45,8 @@ class Owner:
         self._inbox = inbox
         self._ownership = ownership
         self._tracker = tracker
+        self._journal = journal
+        self._released = released
         self._news = news
         self._progressed = progressed
         self._clock = clock
@@ -59,12 +67,36 @@ class Owner:
         """Apply one event."""
         if isinstance(event, Batch):
             await self._take_batch(event)
+        elif isinstance(event, Journaled):
+            await self._restore(event)
         elif isinstance(event, Assigned):
             self._ownership.assigned(event.partitions)
+            self._journal.assigned(event.partitions, event.turn)
         elif isinstance(event, Revoked):
             self._revoke(event)
         elif isinstance(event, Restored):
             self._ownership.was_restored(event.partition)
+        elif self._journal.keeper.is_turn(event.partition, event.turn):
+            self._take_journal(event)
+
+    def _take_journal(self, event: JournalEnd | Foreign) -> None:
+        keeper = self._journal.keeper
+        if isinstance(event, Foreign):
+            keeper.foreign(event.partition, event.post_ids, claimed=event.claimed)
+            return
+        self._tracker.restored(event.partition)
+        keeper.restored(event.partition, event.stale)
+        self._released(event.partition)
+        self._news()
+
+    async def _restore(self, event: Journaled) -> None:
+        items = event.items
+        while items and self._journal.keeper.is_turn(event.partition, event.turn):
+            items = items[self._tracker.restore(event.partition, items, self._clock.now()) :]
+            if items:
+                self._news()
+                await self._wait_for_room()
+        await asyncio.sleep(0)
 
     async def _take_batch(self, batch: Batch) -> None:
         items = batch.items
@@ -74,6 +106,8 @@ class Owner:
             self._news()
             if items:
                 await self._wait_for_room()
+        if self._ownership.owns(batch.partition):
+            self._journal.keeper.took(batch.partition, batch.items, batch.offset)
         # Other loops come to their turn also while a backlog is read.
         await asyncio.sleep(0)
 
@@ -86,5 +120,7 @@ class Owner:
 
     def _revoke(self, event: Revoked) -> None:
         self._ownership.revoked(event.partitions)
+        handed_over = event.handed_over
+        self._journal.revoked(event.partitions, None if handed_over is None else handed_over.set)
         for partition in event.partitions:
             self._tracker.drop_partition(partition)

@@ -12,6 +12,7 @@ from worker.editions import Outlet
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
+from worker.journal import Journal, KeeperSettings
 from worker.model import MetricName, Seconds
 from worker.planner import AgeDecay, AgeDecaySettings
 from worker.publish.http.app import create_app
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from worker.engagement import Accounts, Handles
     from worker.intake import Inbox
+    from worker.intake.commits import Commits
     from worker.model import Clock
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
@@ -148,7 +150,9 @@ def make_sightings_reader(
     settings: Settings,
     consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
     inbox: Inbox,
+    commits: Commits,
     *,
+    proved: Callable[[Seconds], None],
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
@@ -158,7 +162,35 @@ def make_sightings_reader(
     return SightingsReader(
         consumer,
         inbox,
+        commits,
         partitions=settings.kafka.sightings_partitions,
+        queue_posts=settings.watchlist.queue_posts,
+        proved=proved,
+        failed=failed,
+        progressed=progressed,
+        clock=clock,
+        telemetry=telemetry,
+    )
+
+
+def make_journal(
+    settings: Settings,
+    tracker: Tracker,
+    inbox: Inbox,
+    *,
+    failed: Callable[[BaseException], None],
+    progressed: Callable[[], None],
+    clock: Clock,
+    telemetry: Telemetry,
+) -> Journal:
+    """What keeps the Watchlist in Kafka."""
+    journal = settings.journal
+    return Journal(
+        tracker,
+        inbox,
+        TopicNames(settings.kafka.group),
+        KeeperSettings(Seconds(journal.interval), Seconds(journal.linger)),
+        in_flight=journal.in_flight,
         queue_posts=settings.watchlist.queue_posts,
         failed=failed,
         progressed=progressed,

@@ -74,6 +74,15 @@ class Worker:
         self._ownership = Ownership(settings.kafka.sightings_partitions)
         self._accounts = api.make_accounts(settings.engagement.accounts_file)
         self.tracker = parts.make_tracker(settings, self._accounts, telemetry)
+        self._journal = parts.make_journal(
+            settings,
+            self.tracker,
+            self._inbox,
+            failed=self.fail,
+            progressed=self._progress.of("journal"),
+            clock=clock,
+            telemetry=telemetry,
+        )
         self._planner = parts.make_planner(settings)
         self._quota = Quota(settings.engagement.requests_per_minute, clock)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
@@ -95,7 +104,6 @@ class Worker:
             telemetry=telemetry,
         )
         self._dispatcher = self._make_dispatcher()
-        self._owner = self._make_owner()
         watching = parts.make_watch_connections(settings.kafka)
         self._watch = BrokerWatch(
             watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
@@ -141,13 +149,15 @@ class Worker:
             calm_the_collector()
             lengthen_turns()
             self._tell_start()
+            owner = self._make_owner(sightings_reader)
             sightings_reader.start(self._names.sightings)
             input_reader.start(*self._input_topics())
             self._watch.start()
             asking = self._task(self._dispatcher.run(), "dispatcher")
             tasks = [
                 asking,
-                self._task(self._owner.run(), "watchlist"),
+                self._task(owner.run(), "watchlist"),
+                self._task(self._journal.run(), "journal"),
                 self._task(self._publish_editions(editions), "editions"),
                 self._task(self._keep_house(), "house"),
                 self._task(self.server.wait(), "http"),
@@ -157,14 +167,15 @@ class Worker:
                 yield self
             finally:
                 _log.info("stopping")
-                threads = (input_reader, sightings_reader, self._watch, self._handles_topic)
-                for thread in threads:
+                threads = (input_reader, sightings_reader, self._watch, self._handles_topic, self._journal)
+                for thread in threads[:-1]:
                     thread.ask_to_stop()
                 within = self.settings.run.stop_timeout
                 try:
                     async with asyncio.timeout(within + _LAST_MOMENT):
                         ended = [asyncio.create_task(in_thread(one.join, Seconds(within))) for one in threads]
                         await self._wind_down(asking, tasks, editions, outlets)
+                        sightings_reader.handed_over()
                         _log.info("stopped", threads_ended=all(await asyncio.gather(*ended)))
                 except TimeoutError:
                     _log.warning("stop_unfinished", within=within)
@@ -185,6 +196,9 @@ class Worker:
         """From the thread that reads the topic."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._handles.learn, month, handle)
+
+    def _prove(self, at: Seconds) -> None:
+        """We were in the group at this moment (monotonic): from the threads of the consumer."""
 
     def _set_failure(self, error: BaseException) -> None:
         if not self.failure.done():
@@ -215,6 +229,8 @@ class Worker:
                         _close_consumer,
                     )
                     await in_thread(self._meet_topics, producer)
+                    restoring = await self._client_of(self._kafka.reader, stack, _close_consumer)
+                    self._journal.start(restoring, producer)
                     if len(self._accounts):
                         reader = await self._client_of(self._kafka.reader, stack, _close_consumer)
                         self._handles_topic.start(reader, producer)
@@ -238,6 +254,8 @@ class Worker:
             self.settings,
             owning,
             self._inbox,
+            self._journal.commits,
+            proved=self._prove,
             failed=self.fail,
             progressed=self._progress.of("sightings"),
             clock=self.clock,
@@ -267,7 +285,7 @@ class Worker:
 
     def _meet_topics(self, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         """Have the producer know our topics before it is hurried: its first send to one waits for that."""
-        for name in (self._names.sightings, self._names.dead_letters, self._names.leaderboards):
+        for name in self._names.written():
             producer.partitions_for(name)
 
     def _input_topics(self) -> tuple[list[str], str | None]:
@@ -313,7 +331,17 @@ class Worker:
         await asyncio.gather(*(_cancel(task) for task in tasks))
         if not self.failure.done():
             editions.publish()
-        await asyncio.gather(*(outlet.finish(_FINISH_TIMEOUT) for outlet in outlets), self.server.stop())
+        finishing = [outlet.finish(_FINISH_TIMEOUT) for outlet in outlets]
+        await asyncio.gather(*finishing, self.server.stop(), self._hand_over())
+
+    async def _hand_over(self) -> None:
+        """Have the journal get all that is known, within a bound."""
+        try:
+            async with asyncio.timeout(_FINISH_TIMEOUT):
+                await self._journal.hand_over_all()
+        except TimeoutError:
+            _log.warning("journal_unfinished", do="nothing is lost: what is not in it is read or asked again")
+        self._journal.ask_to_stop()
 
     # The loops
 
@@ -352,11 +380,13 @@ class Worker:
             telemetry=self.telemetry,
         )
 
-    def _make_owner(self) -> Owner:
+    def _make_owner(self, sightings_reader: SightingsReader) -> Owner:
         return Owner(
             self._inbox,
             self._ownership,
             self.tracker,
+            self._journal,
+            released=sightings_reader.release,
             news=self._dispatcher.nudge,
             progressed=self._progress.of("watchlist"),
             clock=self.clock,

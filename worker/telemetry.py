@@ -89,6 +89,48 @@ class Telemetry:
             "toptweets_sightings_queue_posts", "Sightings read that wait for the Watchlist", registry=registry
         )
 
+        # Journal
+        self.journal_written = Counter(
+            "toptweets_journal_records_written",
+            "Records given to the journal, by kind",
+            ["kind"],  # post, tombstone, claim
+            registry=registry,
+        )
+        self.journal_errors = Counter(
+            "toptweets_journal_errors",
+            "Sends to the journal that failed and were sent again",
+            registry=registry,
+        )
+        self.journal_in_flight = Gauge(
+            "toptweets_journal_in_flight",
+            "Records given to the journal and not yet acknowledged",
+            registry=registry,
+        )
+        self.journal_read = Counter(
+            "toptweets_journal_records_read", "Records of the journal read to restore", registry=registry
+        )
+        self.journal_refused = Counter(
+            "toptweets_journal_records_refused",
+            "Records of the journal that no worker can have written",
+            registry=registry,
+        )
+        self.restoring_partitions = Gauge(
+            "toptweets_restoring_partitions",
+            "Partitions that are being restored from the journal",
+            registry=registry,
+        )
+        self.restore_left = Gauge(
+            "toptweets_restore_records_left",
+            "Records of the journal to read before all is restored",
+            registry=registry,
+        )
+        self.restore_seconds = Histogram(
+            "toptweets_restore_seconds",
+            "Time to restore a partition from the journal",
+            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+            registry=registry,
+        )
+
         # Watchlist
         self.tracked = Gauge(
             "toptweets_tracked_posts", "Posts in the Watchlist, by state", ["state"], registry=registry

@@ -14,11 +14,12 @@ import structlog
 from worker.boards import Boards, BoardsLimits
 from worker.catalogue import Endpoint
 from worker.engagement import Accounts
-from worker.model import PostId, Sighting, Standings, Tombstone
+from worker.formats.journal import Retired
+from worker.model import PostId, SavedPost, Sighting, Standings, Tombstone
 from worker.watchlist import APP, State, Watchlist, least_able
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from worker.engagement import Outcome
     from worker.model import Campaign, MetricName, Seconds, Timestamp
@@ -29,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 _EVICTED_SHARE: Final = 0.01
 """Of a full Watchlist, evicted at once: choosing looks at every Post, too much for each new one."""
+
+_SHOWN_AT_ONCE: Final = 10_000
 
 _SILENCES: Final = 3
 """Answers in a row that leave a Post out, after which it counts as unavailable."""
@@ -48,6 +51,8 @@ class Tracker:
         accounts: Accounts | None = None,
         rate_floor: int = 1,
     ) -> None:
+        self.on_retired: Callable[[int, PostId], None] = _nobody_listens
+        """Called with the partition and the ID of each Post that leaves, unless its partition does."""
         self._accounts = {account: number for number, account in enumerate(accounts or (), start=1)}
         self._account_of = (accounts or Accounts()).of
         self._mistaken: set[int] = set()
@@ -114,7 +119,40 @@ class Tracker:
             return False
         self.boards.remove(post_id, place)
         self._telemetry.retired.labels(reason).inc()
+        self.on_retired(place[0], post_id)
         return True
+
+    def restore(self, partition: int, items: Sequence[SavedPost | Retired], now: Timestamp) -> int:
+        """Take back what the journal tells, in order, as far as there is room; returns how many.
+
+        The Posts are held back from planners and boards until ``restored``, as more may be told of them;
+        but where the Watchlist is full of them, they are let go, so that some can be evicted.
+        """
+        for item in items:
+            self._take_off(item.post_id)
+            if isinstance(item, Retired):
+                self.watchlist.remove(item.post_id)
+        posts = [item for item in items if isinstance(item, SavedPost)]
+        taken = 0
+        while taken < len(posts):
+            fits = self.watchlist.fits([post.post_id for post in posts[taken:]])
+            self.watchlist.saving.restore(partition, posts[taken : taken + fits], now, self._number_of_saved)
+            taken += fits
+            if taken < len(posts) and not self._make_room(now):
+                self.restored(partition)
+                if not self._make_room(now):
+                    break
+        return taken + len(items) - len(posts)
+
+    def restored(self, partition: int) -> None:
+        """All that the journal tells of a partition is taken back: its Posts compete and may be asked for."""
+        post_ids = self.watchlist.saving.release(partition)
+        for start in range(0, len(post_ids), _SHOWN_AT_ONCE):
+            self._show(post_ids[start : start + _SHOWN_AT_ONCE])
+
+    def account_name(self, number: int) -> str | None:
+        """The handle of an account by its number in the Watchlist."""
+        return next((one.handle for one, own in self._accounts.items() if own == number), None)
 
     def drop_partition(self, partition: int) -> None:
         """Another worker owns this partition now."""
@@ -195,7 +233,7 @@ class Tracker:
             self.watchlist.owners.disown(outcome.forbidden, lane, owners)
             if lane.account in owners.values() and lane.account not in self._mistaken:
                 self._mistaken.add(lane.account)
-                handle = next(one.handle for one, number in self._accounts.items() if number == lane.account)
+                handle = self.account_name(lane.account)
                 do = "its tokens may be another's: check engagement.accounts_file"
                 _log.error("account_refused_its_own_posts", account=handle, do=do)
 
@@ -205,6 +243,14 @@ class Tracker:
             if (account := self._account_of(name)) is not None:
                 return self._accounts[account]
         return APP
+
+    def _take_off(self, post_id: PostId) -> None:
+        """A Post that is told of again competes no more with what was told before."""
+        if post_id in self.watchlist:
+            self.boards.remove(post_id, self.watchlist.place(post_id))
+
+    def _number_of_saved(self, post: SavedPost) -> int:
+        return self._number_of(post.account, post.author)
 
     def _show(self, post_ids: Sequence[PostId]) -> None:
         """Posts joined campaigns: their boards hear of the values."""
@@ -217,6 +263,10 @@ class Tracker:
         for post_id in leaving:
             self.remove(post_id, "evicted")
         return bool(leaving)
+
+
+def _nobody_listens(_partition: int, _post_id: PostId) -> None:
+    """There is no journal: a simulation, or a test."""
 
 
 def _by_rank(place: tuple[PostId, float]) -> tuple[float, PostId]:

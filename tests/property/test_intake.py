@@ -34,7 +34,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.acknowledged: set[bytes] = set()
         self.written: dict[bytes, bytes] = {}
         self.newest: dict[bytes, bytes] = {}
-        self.ledger = Ledger(self.send)
+        self.ledger: Ledger[Partition] = Ledger(self.send)
         self.entered: list[tuple[dict[Partition, int], set[bytes]]] = []
         self.next_offset = dict.fromkeys(PARTITIONS, 0)
         self.given_out: dict[Partition, int] = {}

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     ID_MALFORMED = "id_malformed", "The ID is a text that is not a whole number in plain ASCII digits."
     WIRE_VERSION = "wire_version", "A sighting of another version of the wire format than this worker knows."
     WIRE_MALFORMED = "wire_malformed", "A record of the sightings topic that is not a sighting."
+    JOURNAL_VERSION = "journal_version", "A record of the journal of another version than this worker knows."
+    JOURNAL_MALFORMED = "journal_malformed", "A record of the journal that is none."
     LINE_TOO_LONG = "line_too_long", "A line of a file is longer than the limit."
     BAD_CSV = (
         "bad_csv",

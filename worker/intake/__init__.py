@@ -1,7 +1,17 @@
 """Input records to Sightings, and Sightings to their owner. Owns the consumers and their threads."""
 
 from worker.intake.forwarder import Forwarder
-from worker.intake.inbox import Assigned, Batch, Event, Inbox, Restored, Revoked
+from worker.intake.inbox import (
+    Assigned,
+    Batch,
+    Event,
+    Foreign,
+    Inbox,
+    Journaled,
+    JournalEnd,
+    Restored,
+    Revoked,
+)
 from worker.intake.input_reader import InputReader
 from worker.intake.sightings_reader import SightingsReader
 from worker.intake.topics import TopicNames, ensure_topics
@@ -12,9 +22,12 @@ __all__ = [
     "Batch",
     "BrokerWatch",
     "Event",
+    "Foreign",
     "Forwarder",
     "Inbox",
     "InputReader",
+    "JournalEnd",
+    "Journaled",
     "Restored",
     "Revoked",
     "SightingsReader",

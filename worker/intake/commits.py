@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafka import OffsetAndMetadata, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,6 +18,13 @@ class Taken(NamedTuple):
 
     offsets: Mapping[Partition, int]
     turns: Mapping[Partition, int]
+
+
+class Turn(NamedTuple):
+    """A partition in one turn of our owning it."""
+
+    partition: Partition
+    turn: int
 
 
 class Commits:
@@ -32,13 +41,14 @@ class Commits:
         self._waiting: dict[Partition, int] = {}
         self._taken: dict[Partition, int] = {}
 
-    def own(self, partitions: Iterable[Partition]) -> None:
-        """These are ours from now on."""
+    def own(self, partitions: Iterable[Partition]) -> int:
+        """These are ours from now on. Returns the number of this turn of ownership."""
         with self._lock:
             self._turn += 1
             for partition in partitions:
                 self._forget(partition)
                 self._turns[partition] = self._turn
+            return self._turn
 
     def disown(self, partitions: Iterable[Partition]) -> None:
         """These are another member's: nothing of them may be committed any more."""
@@ -50,9 +60,14 @@ class Commits:
         """Up to these offsets all is acknowledged."""
         with self._lock:
             for partition, offset in offsets.items():
-                newest = max(self._waiting.get(partition, 0), self._taken.get(partition, 0))
-                if partition in self._turns and offset > newest:
-                    self._waiting[partition] = offset
+                self._note(partition, offset)
+
+    def note_in_turns(self, offsets: Mapping[Turn, int]) -> None:
+        """As ``note``; what was read in an earlier turn of ownership is forgotten."""
+        with self._lock:
+            for (partition, turn), offset in offsets.items():
+                if self._turns.get(partition) == turn:
+                    self._note(partition, offset)
 
     def take(self, partitions: Iterable[Partition] | None = None) -> Taken:
         """What may be committed, of all partitions or of some; it waits no more."""
@@ -70,6 +85,18 @@ class Commits:
                 if ours and offset >= self._taken[partition]:
                     self._waiting.setdefault(partition, offset)
 
+    def _note(self, partition: Partition, offset: int) -> None:
+        newest = max(self._waiting.get(partition, -1), self._taken.get(partition, -1))
+        if partition in self._turns and offset > newest:
+            self._waiting[partition] = offset
+
     def _forget(self, partition: Partition) -> None:
         for known in (self._turns, self._waiting, self._taken):
             known.pop(partition, None)
+
+
+def as_offsets(offsets: Mapping[Partition, int]) -> dict[Partition, Any]:
+    """Offsets as kafka-python commits them: it takes no other tuples, equal as they are."""
+    return {
+        TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()
+    }

@@ -66,7 +66,7 @@ class Forwarder:
         self._in_flight_limit = in_flight
         self._clock = clock
         self._telemetry = telemetry
-        self._ledger = Ledger(self._send, self._refit)
+        self._ledger: Ledger[Partition] = Ledger(self._send, self._refit)
         self._failures = 0
         self._troubled = False
 

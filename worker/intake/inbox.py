@@ -12,39 +12,74 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.model import Sighting, Tombstone
+    from worker.formats.journal import Retired
+    from worker.model import PostId, SavedPost, Sighting, Tombstone
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """This worker owns these ``sightings`` partitions now, and will read them from their beginning."""
+    """This worker owns these ``sightings`` partitions now, for the time of this ``turn``."""
 
     partitions: tuple[int, ...]
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """This worker does not own these partitions any more."""
+    """This worker does not own these partitions any more.
+
+    ``handed_over``, where the next owner waits for it, is to be set when the journal has all of them.
+    """
 
     partitions: tuple[int, ...]
+    handed_over: threading.Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journaled:
+    """What the journal tells of a partition that is being restored, in order."""
+
+    partition: int
+    turn: int
+    items: Sequence[SavedPost | Retired]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEnd:
+    """The journal of a partition was read to its end. ``stale``: whose last record does not hold."""
+
+    partition: int
+    turn: int
+    stale: tuple[PostId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Another worker wrote of these Posts into the journal of a partition of ours, or claimed it."""
+
+    partition: int
+    turn: int
+    post_ids: tuple[PostId, ...]
+    claimed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A partition was read up to where it ended when it was assigned."""
+    """A partition was read up to where it ended when reading of it began."""
 
     partition: int
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was read of a partition, in order."""
+    """What was read of a partition, in order. ``offset``: of the record after it."""
 
     partition: int
     items: Sequence[Sighting | Tombstone]
+    offset: int = 0
 
 
-Event: TypeAlias = Assigned | Revoked | Restored | Batch
+Event: TypeAlias = Assigned | Revoked | Journaled | JournalEnd | Foreign | Restored | Batch
 
 
 class Inbox:
@@ -64,7 +99,7 @@ class Inbox:
 
     @property
     def posts(self) -> int:
-        """Sightings that wait."""
+        """Sightings and Posts of the journal that wait."""
         return self._posts
 
     def put(self, event: Event) -> None:
@@ -75,7 +110,7 @@ class Inbox:
                 self._let_go(set(event.partitions))
             else:
                 self._events.append(event)
-                if isinstance(event, Batch):
+                if isinstance(event, Batch | Journaled):
                     self._posts += len(event.items)
         # When it is set, the loop has yet to clear it, and looks at the queue after that.
         if not self._filled.is_set():
@@ -97,7 +132,7 @@ class Inbox:
 
     def done(self, event: Event) -> None:
         """An event was dealt with: its Sightings do not wait any more."""
-        if isinstance(event, Batch):
+        if isinstance(event, Batch | Journaled):
             with self._lock:
                 self._posts -= len(event.items)
 
@@ -112,9 +147,9 @@ class Inbox:
         for event in self._events:
             if isinstance(event, Assigned):
                 if left := tuple(one for one in event.partitions if one not in partitions):
-                    kept.append(Assigned(left))
-            elif isinstance(event, Batch) and event.partition in partitions:
-                self._posts -= len(event.items)
-            elif not (isinstance(event, Restored) and event.partition in partitions):
+                    kept.append(Assigned(left, event.turn))
+            elif isinstance(event, Revoked) or event.partition not in partitions:
                 kept.append(event)
+            elif isinstance(event, Batch | Journaled):
+                self._posts -= len(event.items)
         self._events = kept

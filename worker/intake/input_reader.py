@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
-from kafka import ConsumerRebalanceListener, OffsetAndMetadata
+from kafka import ConsumerRebalanceListener
 from kafka.errors import KafkaError
 
-from worker.intake.commits import Commits
+from worker.intake.commits import Commits, as_offsets
 from worker.intake.polling import Polling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from worker.intake.clients import Consumer, Partition, Record
     from worker.intake.commits import Taken
@@ -91,6 +91,10 @@ class InputReader:
         """See ``Work.full``."""
         return self._forwarder.full
 
+    def held(self) -> Collection[Partition]:
+        """See ``Work.held``."""
+        return ()
+
     def hurried(self) -> bool:
         """See ``Work.hurried``."""
         return self._forwarder.in_flight > 0
@@ -107,7 +111,7 @@ class InputReader:
         if not offsets:
             return
         try:
-            self._consumer.commit(_offsets(offsets), timeout_ms=_COMMIT_AT_STOP_MS)
+            self._consumer.commit(as_offsets(offsets), timeout_ms=_COMMIT_AT_STOP_MS)
         except KafkaError as error:
             # Nothing is lost: what was not committed is read again.
             _log.warning("commit_failed_at_stop", error=repr(error))
@@ -145,7 +149,7 @@ class InputReader:
     def _commit(self, taken: Taken) -> None:
         if taken.offsets:
             self._consumer.commit_async(
-                _offsets(taken.offsets), callback=lambda _, response: self._told(taken, response)
+                as_offsets(taken.offsets), callback=lambda _, response: self._told(taken, response)
             )
 
     def _told(self, taken: Taken, response: object) -> None:
@@ -158,10 +162,6 @@ class InputReader:
                 _log.warning("commit_failing", error=repr(response))
             else:
                 _log.info("commit_works_again")
-
-
-def _offsets(offsets: Mapping[Partition, int]) -> dict[Partition, Any]:
-    return {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped

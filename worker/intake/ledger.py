@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from worker.intake.clients import Partition, Sent
+    from worker.intake.clients import Sent
+
+K = TypeVar("K")
+"""What offsets are of: a partition, or a partition in a turn of ownership."""
 
 
 class Parcel(NamedTuple):
@@ -23,17 +26,17 @@ class Parcel(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Page:
+class _Page(Generic[K]):
     """One poll: where it ends in each partition, and what was sent for it, ``None`` where it was not yet."""
 
-    offsets: Mapping[Partition, int]
+    offsets: Mapping[K, int]
     parcels: list[Parcel]
     sent: list[Sent | None]
     size: int
     done: int = 0
 
 
-class Ledger:
+class Ledger(Generic[K]):
     """Polls in order, each with what it sent. An offset is given out once all before it is acknowledged.
 
     ``send`` gives ``None`` for what cannot even be sent now. Whatever fails is sent again, for ever: the
@@ -49,17 +52,19 @@ class Ledger:
     ) -> None:
         self._send = send
         self._refit = refit
-        self._pages: deque[_Page] = deque()
-        self._acknowledged: dict[Partition, int] = {}
+        self._pages: deque[_Page[K]] = deque()
+        self._acknowledged: dict[K, int] = {}
         self.in_flight = 0
         self.size = 0
         """Bytes of the values under way."""
         self.failures = 0
         self.trouble: str | None = None
         """What sending fails with at present; ``None`` while all goes well."""
+        self.settled = 0
+        """Pages all of whose records are acknowledged, in the order of their entry."""
         self._unsent = 0
 
-    def enter(self, offsets: Mapping[Partition, int], parcels: list[Parcel]) -> None:
+    def enter(self, offsets: Mapping[K, int], parcels: list[Parcel]) -> None:
         """A poll that ends at these offsets (of the next record to read) and sends these records."""
         size = sum(len(parcel.value or b"") for parcel in parcels)
         page = _Page(offsets, parcels, [None] * len(parcels), size)
@@ -76,17 +81,18 @@ class Ledger:
         while self._pages and self._settled(self._pages[0]):
             page = self._pages.popleft()
             self.size -= page.size
+            self.settled += 1
             self.trouble = None
             self._acknowledged.update(page.offsets)
         if self._pages and _failed(self._pages[0].sent[self._pages[0].done]):
             self._send_failed_again()
 
-    def take_acknowledged(self) -> dict[Partition, int]:
+    def take_acknowledged(self) -> dict[K, int]:
         """The offsets that may be committed since this was asked last."""
         taken, self._acknowledged = self._acknowledged, {}
         return taken
 
-    def drop(self, partitions: set[Partition]) -> None:
+    def drop(self, partitions: set[K]) -> None:
         """Give out no offsets of these partitions for what was polled so far; its records are still sent."""
         for page in self._pages:
             page.offsets = {key: offset for key, offset in page.offsets.items() if key not in partitions}
@@ -98,7 +104,7 @@ class Ledger:
         """Whether records wait that could not even be sent."""
         return self._unsent > 0
 
-    def _settled(self, page: _Page) -> bool:
+    def _settled(self, page: _Page[K]) -> bool:
         before, sent = page.done, page.sent
         while page.done < len(sent):
             one = sent[page.done]
@@ -119,13 +125,13 @@ class Ledger:
                     if not self._send_one(page, index):
                         return
 
-    def _send_all(self, page: _Page) -> None:
+    def _send_all(self, page: _Page[K]) -> None:
         for index in range(len(page.parcels)):
             if not self._send_one(page, index):
                 # Each try may take seconds, and the thread must be back in its poll: try again later.
                 return
 
-    def _send_one(self, page: _Page, index: int) -> bool:
+    def _send_one(self, page: _Page[K], index: int) -> bool:
         """Send it, for the first time or again; whether that was possible."""
         before = page.sent[index]
         if before is not None and before.is_done and before.exception is not None:

@@ -14,7 +14,7 @@ from kafka.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from worker.intake.clients import Consumer, Partition, Record
     from worker.model import Clock, Seconds
@@ -45,6 +45,9 @@ class Work(Protocol):
 
     def full(self) -> bool:
         """Whether reading should pause: there is no room for more."""
+
+    def held(self) -> Collection[Partition]:
+        """Partitions that must not be read yet."""
 
     def hurried(self) -> bool:
         """Whether there is something to look after soon, so that a poll should not be long."""
@@ -146,21 +149,20 @@ class Polling:
 
     def _pause_or_resume(self) -> bool:
         """Pause while there is no room, and resume after that; whether all is paused."""
-        paused = self._consumer.paused()
+        assigned, paused = self._consumer.assignment(), self._consumer.paused()
         full = self._work.full()
-        if full:
-            for partition in self._consumer.assignment() - paused:
-                # One that a rebalance takes away in this moment needs no pause.
-                with contextlib.suppress(*_GONE):
-                    self._consumer.pause(partition)
-            if not self._paused:
-                _log.info("reading_paused", consumer=self._name)
-        else:
-            for partition in paused:
-                with contextlib.suppress(*_GONE):
-                    self._consumer.resume(partition)
-            if self._paused:
-                _log.info("reading_resumed", consumer=self._name)
+        held = self._work.held()
+        # Those of the assignment, which are kafka-python's own: it takes no others that are equal.
+        waiting = assigned if full else {partition for partition in assigned if partition in held}
+        # One that a rebalance takes away in this moment needs neither.
+        for partition in waiting - paused:
+            with contextlib.suppress(*_GONE):
+                self._consumer.pause(partition)
+        for partition in paused - waiting:
+            with contextlib.suppress(*_GONE):
+                self._consumer.resume(partition)
+        if full != self._paused:
+            _log.info("reading_paused" if full else "reading_resumed", consumer=self._name)
         self._paused = full
         self._telemetry.paused.labels(self._name).set(full)
         return full

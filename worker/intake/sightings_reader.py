@@ -1,4 +1,4 @@
-"""The ``sightings`` partitions that this worker owns: read from their beginning, handed to the Watchlist."""
+"""The ``sightings`` partitions that this worker owns: read once restored, handed to the Watchlist."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from kafka import ConsumerRebalanceListener, OffsetAndMetadata
+from kafka import TopicPartition
+from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
+from kafka.errors import KafkaError
+from kafka.net.selector import KernelEvent
 
 from worker.formats.wire import decode
+from worker.intake.commits import as_offsets
 from worker.intake.forwarder import partition_of
 from worker.intake.inbox import Assigned, Batch, Restored, Revoked
 from worker.intake.polling import Polling, end_of, position_of
 from worker.model import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from worker.intake.clients import Consumer, Partition, Record
+    from worker.intake.commits import Commits, Taken
     from worker.intake.inbox import Inbox
     from worker.model import Clock, Seconds, Sighting, Tombstone
     from worker.telemetry import Telemetry
@@ -26,22 +31,29 @@ _log = structlog.get_logger(__name__)
 
 _COMMIT_EVERY: Final = 1.0
 _TELL_EVERY: Final = 60.0
+_HAND_OVER: Final = 2.0
+_HAND_OVER_STEP: Final = 0.02
+_HAND_OVER_AT_STOP: Final = 8.0
+_COMMIT_AT_STOP_MS: Final = 1500
 
 
 class SightingsReader:
     """Reads ``<group>.sightings`` as a member of the group ``<group>.owners``.
 
-    Until there is a journal, every assignment of a partition reads all of it again: it holds the tracking
-    window. Offsets are committed for show: they tell monitoring tools how far this worker is behind.
+    A partition that is assigned is held until it is ``release``d: when the journal's Posts are restored.
+    Offsets are committed as ``commits`` tells them: when the journal has what was read. Each commit that is
+    accepted proves that we are in the group; ``proved`` is called with the moment it was sent.
     """
 
     def __init__(
         self,
         consumer: Consumer,
         inbox: Inbox,
+        commits: Commits,
         *,
         partitions: int,
         queue_posts: int,
+        proved: Callable[[Seconds], None],
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -49,8 +61,10 @@ class SightingsReader:
     ) -> None:
         self._consumer = consumer
         self._inbox = inbox
+        self._commits = commits
         self._partitions = partitions
         self._queue_posts = queue_posts
+        self._proved = proved
         self._clock = clock
         self._telemetry = telemetry
         self._polling = Polling(
@@ -62,24 +76,40 @@ class SightingsReader:
             clock=clock,
             telemetry=telemetry,
         )
+        self._topic = ""
+        self._held: set[Partition] = set()
+        self._released: set[Partition] = set()
         self._restoring: dict[Partition, int | None] = {}
+        self._committed: dict[Partition, int] = {}
         self._lock = threading.Lock()
+        self._handed_over = threading.Event()
         self._told_at: dict[str, Seconds] = {}
         self._committed_at = clock.monotonic()
+        self._commit_troubled = False
         self._full = False
 
     def start(self, topic: str) -> None:
         """Subscribe and begin to read."""
+        self._topic = topic
         self._consumer.subscribe(topics=[topic], listener=_Listener(self))
         self._polling.start()
 
     def ask_to_stop(self) -> None:
-        """End soon."""
+        """Read no more. The end comes when all is ``handed_over``."""
         self._polling.ask_to_stop()
+
+    def handed_over(self) -> None:
+        """The journal has all that it will get: commit, and leave the group."""
+        self._handed_over.set()
 
     def join(self, timeout: Seconds) -> bool:
         """Wait for the end; whether it came in time."""
         return self._polling.join(timeout)
+
+    def release(self, number: int) -> None:
+        """What the journal had of a partition is restored: it may be read from now on. From any thread."""
+        with self._lock:
+            self._released.add(TopicPartition(self._topic, number))
 
     # Work, in the polling thread
 
@@ -97,7 +127,7 @@ class SightingsReader:
                 else:
                     items.append(item)
             self._telemetry.records.labels(partition.topic, "owned").inc(len(items))
-            self._inbox.put(Batch(partition.partition, items))
+            self._inbox.put(Batch(partition.partition, items, batch[-1].offset + 1))
 
     def turn(self) -> None:
         """See ``Work.turn``."""
@@ -107,7 +137,7 @@ class SightingsReader:
         now = self._clock.monotonic()
         if now - self._committed_at >= _COMMIT_EVERY:
             self._committed_at = now
-            self._show_offsets()
+            self._commit()
 
     def full(self) -> bool:
         """See ``Work.full``. Room again when half of the queue is empty, so that pausing is rare."""
@@ -115,32 +145,77 @@ class SightingsReader:
         self._full = self._inbox.posts >= limit
         return self._full
 
+    def held(self) -> Collection[Partition]:
+        """See ``Work.held``."""
+        with self._lock:
+            for partition in [*self._released]:
+                # Where reading begins all before is done with: it may be committed, and proves membership.
+                position = position_of(self._consumer, partition)
+                if position is not None:
+                    self._commits.note({partition: position})
+                    self._released.discard(partition)
+                    self._held.discard(partition)
+                    self._restoring[partition] = None
+            return self._held | self._released
+
     def hurried(self) -> bool:
         """See ``Work.hurried``."""
-        return bool(self._restoring)
+        return bool(self._restoring or self._held)
 
     def finish(self) -> None:
-        """See ``Work.finish``. Nothing is under way here."""
+        """See ``Work.finish``."""
+        self._handed_over.wait(_HAND_OVER_AT_STOP)
+        offsets = self._commits.take().offsets
+        if not offsets:
+            return
+        try:
+            self._consumer.commit(as_offsets(offsets), timeout_ms=_COMMIT_AT_STOP_MS)
+        except KafkaError as error:
+            # Nothing is lost: what was not committed is read again.
+            _log.warning("commit_failed_at_stop", error=repr(error))
 
     # Ownership, in the client's I/O thread
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
-        """These partitions are ours: read them from their beginning."""
+        """These partitions are ours; they are read when they are restored."""
         if not partitions:
             return
-        self._consumer.seek_to_beginning(*partitions)
+        self._consumer.pause(*partitions)
+        turn = self._commits.own(partitions)
+        self._proved(self._clock.monotonic())
         with self._lock:
-            self._restoring |= dict.fromkeys(partitions)
-            self._inbox.put(Assigned(tuple(partition.partition for partition in partitions)))
+            self._held |= set(partitions)
+            self._inbox.put(Assigned(_numbers(partitions), turn))
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        """These partitions are not ours any more."""
+    async def revoked(self, partitions: Sequence[Partition]) -> None:
+        """These partitions are being taken away: have the journal get them, and commit, for a moment."""
         if not partitions:
             return
+        handed_over = threading.Event()
+        self._let_go(partitions, handed_over)
+        if not self._handed_over.is_set():
+            deadline = self._clock.monotonic() + _HAND_OVER
+            while not handed_over.is_set() and self._clock.monotonic() < deadline:
+                await KernelEvent("_sleep", _HAND_OVER_STEP)
+        taken = self._commits.take(partitions)
+        if taken.offsets:
+            self._consumer.commit_async(as_offsets(taken.offsets))
+        self._commits.disown(partitions)
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        """These partitions are another member's already."""
+        if partitions:
+            self._commits.disown(partitions)
+            self._let_go(partitions, None)
+
+    def _let_go(self, partitions: Sequence[Partition], handed_over: threading.Event | None) -> None:
         with self._lock:
             for partition in partitions:
                 self._restoring.pop(partition, None)
-            self._inbox.put(Revoked(tuple(partition.partition for partition in partitions)))
+                self._committed.pop(partition, None)
+            self._held -= set(partitions)
+            self._released -= set(partitions)
+            self._inbox.put(Revoked(_numbers(partitions), handed_over))
 
     def _look_whether_restored(self, partition: Partition) -> None:
         position, end = position_of(self._consumer, partition), end_of(self._consumer, partition)
@@ -154,17 +229,32 @@ class SightingsReader:
                 del self._restoring[partition]
                 self._inbox.put(Restored(partition.partition))
 
-    def _show_offsets(self) -> None:
-        positions = {
-            partition: position_of(self._consumer, partition) for partition in self._consumer.assignment()
-        }
-        offsets = {
-            partition: OffsetAndMetadata(position, "", -1)
-            for partition, position in positions.items()
-            if position is not None
-        }
+    # Offsets
+
+    def _commit(self) -> None:
+        """What is new; and the rest again, as it proves that we are in the group."""
+        taken = self._commits.take()
+        with self._lock:
+            self._committed |= taken.offsets
+            offsets = as_offsets(self._committed)
         if offsets:
-            self._consumer.commit_async(offsets)
+            sent_at = self._clock.monotonic()
+            self._consumer.commit_async(
+                offsets, callback=lambda _, response: self._told(taken, response, sent_at)
+            )
+
+    def _told(self, taken: Taken, response: object, sent_at: Seconds) -> None:
+        failed = isinstance(response, Exception)
+        if failed:
+            self._commits.failed(taken)
+        else:
+            self._proved(sent_at)
+        if failed != self._commit_troubled:
+            self._commit_troubled = failed
+            if failed:
+                _log.warning("sightings_commit_failing", error=repr(response))
+            else:
+                _log.info("sightings_commit_works_again")
 
     def _refuse(self, partition: Partition, record: Record, reason: str, detail: str) -> None:
         """Only workers write to this topic, so this is a stranger's record, or a newer worker's.
@@ -179,18 +269,27 @@ class SightingsReader:
             _log.error("sighting_refused", record=where, reason=reason, detail=detail)
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
-    """Runs in the client's I/O thread: nothing here may block."""
+class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
+    """Runs in the client's I/O thread: nothing here may block; what is awaited lets heartbeats go on."""
 
     def __init__(self, reader: SightingsReader) -> None:
         self._reader = reader
 
-    def on_partitions_assigned(self, assigned: Iterable[Partition]) -> None:
+    async def on_partitions_assigned(self, assigned: Iterable[Partition]) -> None:
         partitions = sorted(assigned)
         self._reader.assigned(partitions)
-        _log.info("sightings_assigned", partitions=[partition.partition for partition in partitions])
+        _log.info("sightings_assigned", partitions=_numbers(partitions))
 
-    def on_partitions_revoked(self, revoked: Iterable[Partition]) -> None:
+    async def on_partitions_revoked(self, revoked: Iterable[Partition]) -> None:
         partitions = sorted(revoked)
-        self._reader.revoked(partitions)
-        _log.info("sightings_revoked", partitions=[partition.partition for partition in partitions])
+        _log.info("sightings_revoked", partitions=_numbers(partitions))
+        await self._reader.revoked(partitions)
+
+    async def on_partitions_lost(self, lost: Iterable[Partition]) -> None:
+        partitions = sorted(lost)
+        self._reader.lost(partitions)
+        _log.warning("sightings_lost", partitions=_numbers(partitions))
+
+
+def _numbers(partitions: Iterable[Partition]) -> tuple[int, ...]:
+    return tuple(partition for _, partition in partitions)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _SINGLE: Final = 1
+_JOURNAL_SEGMENT_BYTES: Final = 32 * 2**20
 _FLAGS: Final = re.compile(r"\(\?[aiLmsux]+\)")
 
 
@@ -35,6 +36,11 @@ class TopicNames:
         return f"{self.group}.sightings"
 
     @property
+    def journal(self) -> str:
+        """The Watchlist, compacted; as many partitions as ``sightings``."""
+        return f"{self.group}.journal"
+
+    @property
     def leaderboards(self) -> str:
         """The merged leaderboards, compacted."""
         return f"{self.group}.leaderboards"
@@ -48,6 +54,10 @@ class TopicNames:
     def dead_letters(self) -> str:
         """Records that could not be read."""
         return f"{self.group}.dead-letters"
+
+    def written(self) -> tuple[str, ...]:
+        """Those that are written in a hurry."""
+        return self.sightings, self.journal, self.dead_letters, self.leaderboards
 
     def others(self, pattern: str) -> str:
         """The pattern of topics without our own: what we write must never come in again as input."""
@@ -65,11 +75,11 @@ def ensure_topics(
     tracking_window: Seconds,
     replication_factor: int,
 ) -> None:
-    """Create our topics where they are missing, and check the number of partitions of ``sightings``.
+    """Create our topics where they are missing, and check the partitions of ``sightings`` and ``journal``.
 
     Raises:
-        TopicsError: when ``sightings`` has another number of partitions, or the brokers refuse to create a
-        topic.
+        TopicsError: when one of the two has another number of partitions than the settings say, or the
+        brokers refuse to create a topic.
     """
     window_ms = str(round(tracking_window * 1000))
     wanted: dict[str, Mapping[str, Any]] = {
@@ -77,12 +87,22 @@ def ensure_topics(
             "num_partitions": sightings_partitions,
             "configs": {"cleanup.policy": "delete", "retention.ms": window_ms},
         },
+        names.journal: {
+            "num_partitions": sightings_partitions,
+            "configs": {
+                "cleanup.policy": "compact",
+                # What is not compacted yet is read at each restore: so compact early.
+                "segment.bytes": str(_JOURNAL_SEGMENT_BYTES),
+                "min.cleanable.dirty.ratio": "0.2",
+            },
+        },
         names.leaderboards: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.handles: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.dead_letters: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "delete"}},
     }
     try:
         there = {topic["name"]: topic for topic in admin.describe_topics() if not topic.get("error_code")}
+        _check_partitions(names, there, sightings_partitions)
         for name, options in wanted.items():
             if name not in there:
                 _create(admin, name, {**options, "replication_factor": replication_factor})
@@ -93,12 +113,24 @@ def ensure_topics(
         raise TopicsError(f"the topics {', '.join(wanted)} cannot be created or read: {error}") from error
     if missing:
         _log.info("topics_created", topics=missing)
-    found = len(described[names.sightings]["partitions"])
-    if found != sightings_partitions:
-        raise TopicsError(
-            f"topic {names.sightings} has {found} partitions, and kafka.sightings_partitions is "
-            f"{sightings_partitions}: set it to {found}, or use another kafka.group"
-        )
+    # Another worker, with other settings, may have created them in the same moment.
+    _check_partitions(names, described, sightings_partitions)
+
+
+def _check_partitions(names: TopicNames, topics: Mapping[str, Mapping[str, Any]], wanted: int) -> None:
+    """Those of ``sightings`` and ``journal`` that are there have as many partitions as the settings say."""
+    both = (names.sightings, names.journal)
+    found = {name: len(topics[name]["partitions"]) for name in both if name in topics}
+    wrong = {name: number for name, number in found.items() if number != wanted}
+    if not wrong:
+        return
+    told = " and ".join(f"topic {name} has {number} partitions" for name, number in wrong.items())
+    if len(set(found.values())) == 1:
+        number = next(iter(found.values()))
+        do = f"set it to {number}, or move the state to another group (top-tweets move-state)"
+    else:
+        do = "delete the topic that was made by hand, as it is made anew, or use another kafka.group"
+    raise TopicsError(f"{told}, and kafka.sightings_partitions is {wanted}: {do}")
 
 
 def _create(admin: Any, name: str, options: Mapping[str, Any]) -> None:  # noqa: ANN401 -- kafka-python is untyped

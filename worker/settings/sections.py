@@ -153,6 +153,20 @@ class Watchlist(Section):
     )
 
 
+class Journal(Section):
+    """What is kept in Kafka of every tracked Post, so that a restart asks the API for nothing it knew."""
+
+    interval: Duration = Field(
+        30.0, ge=1, description="least time between two records of one Post's counts; a crash loses so much"
+    )
+    linger: Duration = Field(
+        2.0, description="longest wait of a new Post, so that one record tells it with its first counts"
+    )
+    in_flight: Annotated[int, Field(ge=100)] = Field(
+        10_000, description="records sent and not acknowledged, at which counts wait in the Watchlist"
+    )
+
+
 class Planner(Section):
     """Which Posts the next request asks for."""
 
@@ -291,6 +305,7 @@ class Settings(Section):
     kafka: Kafka = Field(default_factory=Kafka, description="the brokers and topics")
     intake: Intake = Field(default_factory=Intake, description="reading records")
     watchlist: Watchlist = Field(default_factory=Watchlist, description="the Posts tracked")
+    journal: Journal = Field(default_factory=Journal, description="the state kept in Kafka")
     planner: Planner = Field(default_factory=Planner, description="what to ask next")
     engagement: Engagement = Field(default_factory=Engagement, description="the API and the contract")
     boards: Boards = Field(default_factory=Boards, description="the leaderboards kept")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,12 +28,25 @@ class State(IntEnum):
     """Deleted, protected or suspended when it was last asked for."""
 
 
+class Unsaved(IntFlag):
+    """What the journal does not have of a Post yet."""
+
+    NOTHING = 0
+    COUNTS = 1
+    """It was measured since, and its values are others."""
+    SIGHTING = 2
+    """It is new, joined campaigns, got words or lost them: what an offset waits for, or what must be soon."""
+    TIME = 4
+    """It was measured since, and its values are the same."""
+
+
 class Columns:
     """Arrays of equal length. ``values`` and ``base``, ``kept`` have the shape (rows, metrics).
 
     ``values`` holds each board metric's last value, ``nan`` where there is none: counts are exact in a float
     up to 2^53. ``base`` and ``kept`` hold the counts that growth per hour is measured against, where such
-    boards are. ``accounts``: the number of the account that owns the Post, 0 of all others; only where there
+    boards are. ``unsaved`` is what the journal lacks, and ``saved_at`` when it was last told, 0 if never.
+    ``accounts``: the number of the account that owns the Post, 0 of all others; only where there
     are ``accounts``. The columns with ``28h`` are those of its requests for the last 28 hours; only where
     boards need any.
     """
@@ -56,6 +69,8 @@ class Columns:
         self.base_at: FloatArray = np.zeros(rows if grown_metrics else 0)
         self.kept: FloatArray = np.zeros((rows, grown_metrics))
         self.kept_at: FloatArray = np.zeros(rows if grown_metrics else 0)
+        self.unsaved: NDArray[np.int8] = np.zeros(rows, dtype=np.int8)
+        self.saved_at: FloatArray = np.zeros(rows)
         owned, recent = rows if accounts else 0, rows if last_28h else 0
         self.accounts: NDArray[np.int16] = np.zeros(owned, dtype=np.int16)
         self.asked_28h: FloatArray = np.zeros(recent)
@@ -75,6 +90,7 @@ class Columns:
         """Rows that hold no Post any more."""
         self.states[rows] = State.FREE
         self.in_flight[rows] = False
+        self.unsaved[rows] = Unsaved.NOTHING
         if len(self.in_flight_28h):
             self.in_flight_28h[rows] = False
         self._free.extend(rows)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from worker.board_metrics import sources_of
 from worker.catalogue import Endpoint
+from worker.watchlist.columns import Unsaved
 from worker.watchlist.lanes import APP, Answers, Lane
 from worker.watchlist.recipes import Recipe
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from worker.model import MetricName, PostId, Sighting
     from worker.watchlist.columns import Columns
 
-_NOBODY: Final = -1
+NOBODY: Final = -1
 """In ``accounts``, of a Post that is known to be of none of them: no Sighting assigns it again."""
 
 
@@ -83,8 +84,8 @@ class Owners:
         for post_id in post_ids:
             row = self._rows.get(post_id)
             if row is not None and lane.holds(row):
-                account = account_of.get(post_id, _NOBODY)
-                self._move(post_id, row, _NOBODY if account == lane.account else account)
+                account = account_of.get(post_id, NOBODY)
+                self._move(post_id, row, NOBODY if account == lane.account else account)
 
     def wait_again(self, post_id: PostId, endpoint: Endpoint) -> None:
         """A tracked Post waits on its owner's lane of this endpoint, where there is one."""
@@ -103,8 +104,19 @@ class Owners:
         self._answers.count += 1
         self._put(post_id, row, account)
 
+    def readmit(self, post_ids: Iterable[PostId]) -> None:
+        """These Posts are known from before: they wait on the lanes of their owners, where they must."""
+        self._answers.count += 1
+        if self._account_of is None:
+            self.app.waiting.add(post_ids)
+            return
+        for post_id in post_ids:
+            for lane in self._of(self._rows[post_id]):
+                lane.waiting.add([post_id])
+
     def _put(self, post_id: PostId, row: int, account: int) -> None:
         self._columns.accounts[row] = account
+        self._columns.unsaved[row] |= Unsaved.COUNTS
         for lane in self._of(row):
             lane.waiting.add([post_id])
 

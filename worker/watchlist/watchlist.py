@@ -9,11 +9,12 @@ import numpy as np
 from worker.board_metrics import board_metric, sources_of
 from worker.catalogue import Endpoint
 from worker.model import PostId, creation_times
-from worker.watchlist.columns import Columns, State
+from worker.watchlist.columns import Columns, State, Unsaved
 from worker.watchlist.groups import Groups
 from worker.watchlist.lanes import APP
 from worker.watchlist.owners import Owners
 from worker.watchlist.recipes import Growth
+from worker.watchlist.saving import Saving
 from worker.watchlist.shapes import Added, Change, Tracked
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ class Watchlist:
             metrics, accounts, account_of, columns=self.columns, rows=self._rows, rate_floor=rate_floor
         )
         self.app = self.owners.app
+        self.saving = Saving(
+            self.metrics,
+            columns=self.columns,
+            rows=self._rows,
+            words=self._words,
+            groups=self.groups,
+            owners=self.owners,
+        )
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -87,6 +96,17 @@ class Watchlist:
         joined = tuple(sighting.post_id for sighting in known if self._join(sighting))
         return Added(len(fresh) + len(known), len(fresh), joined)
 
+    def fits(self, post_ids: Sequence[PostId]) -> int:
+        """How many of these Posts, in order, there is room for; those that are tracked need none."""
+        room = self.limits.max_posts - len(self._rows)
+        if room >= len(post_ids):
+            return len(post_ids)
+        for number, post_id in enumerate(post_ids):
+            room -= post_id not in self._rows
+            if room < 0:
+                return number
+        return len(post_ids)
+
     def _admit(self, partition: int, fresh: Sequence[Sighting], now: Timestamp) -> None:
         if not fresh:
             return
@@ -108,6 +128,8 @@ class Watchlist:
             columns.asked_28h[rows] = 0
             columns.measured_28h[rows] = 0
         columns.states[rows] = State.NEW
+        columns.unsaved[rows] = Unsaved.SIGHTING
+        columns.saved_at[rows] = 0
         for sighting, row in zip(fresh, free, strict=True):
             self._rows[sighting.post_id] = row
             if sighting.author or sighting.text:
@@ -126,6 +148,8 @@ class Watchlist:
             return False
         after = self.groups.join(tuple(sorted({*campaigns, *sighting.campaigns})))
         self.columns.groups[row] = after
+        if after != before:
+            self.columns.unsaved[row] = Unsaved.SIGHTING
         self.groups.leave(before)
         return after != before
 
@@ -133,7 +157,10 @@ class Watchlist:
         """Keep what was not known yet; of a Post that is gone nothing."""
         author, text = self.words(sighting.post_id)
         if (author is None or text is None) and self._state(row) != State.UNAVAILABLE:
-            self._words[sighting.post_id] = (author or sighting.author, text or sighting.text)
+            words = (author or sighting.author, text or sighting.text)
+            if words != (author, text):
+                self._words[sighting.post_id] = words
+                self.columns.unsaved[row] = Unsaved.SIGHTING
 
     def _state(self, row: int) -> int:
         """As an int: to compare a number of numpy's with a ``State`` takes fifty times as long."""
@@ -166,6 +193,7 @@ class Watchlist:
         lane.recipe.fill(new, counts.values[picks], growth)
         columns.values[rows] = new
         lane.measured[rows] = counts.measured_at
+        self.saving.measured(rows, old, new)
         if lane.endpoint is Endpoint.TOTALS:
             self._come_back(rows[columns.states[rows] == State.UNAVAILABLE])
             columns.states[rows] = State.MEASURED
@@ -186,6 +214,7 @@ class Watchlist:
         lane.recipe.clear(new)
         self.columns.values[rows] = new
         lane.measured[rows] = at
+        self.saving.measured(rows, old, new)
         return Change(self.columns.post_ids[rows], self._places(rows), old, new)
 
     def mark_unavailable(
@@ -203,6 +232,7 @@ class Watchlist:
             self.columns.measured[row] = at
             self.columns.values[row] = np.nan
             self._words.pop(post_id, None)
+            self.columns.unsaved[row] = Unsaved.SIGHTING
             gone.append((post_id, self.place(post_id)))
         return gone
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from worker.intake.ledger import Parcel
 from worker.model import Seconds, Timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
 FIRST: Final = Partition("posts", 0)
 SECOND: Final = Partition("posts", 1)
@@ -108,22 +109,32 @@ class FakeConsumer:
         self.held_callbacks: list[Callable[[object], None]] | None = None
         self.closed = False
         self.listener: Any = None
+        self.on_wait: Callable[[], None] = _never
         self.pattern: str | None = None
 
     # What a test does
 
     def assign(self, *partitions: Partition) -> None:
         self.assigned |= dict.fromkeys(partitions, False)
-        self.listener.on_partitions_assigned(set(partitions))
+        self._drive(self.listener.on_partitions_assigned(set(partitions)))
 
     def revoke(self, *partitions: Partition, lost: bool = False) -> None:
         """As kafka-python does at a cooperative rebalance: the assignment changes first."""
         for partition in partitions:
             del self.assigned[partition]
         if lost:
-            self.listener.on_partitions_lost(set(partitions))
+            self._drive(self.listener.on_partitions_lost(set(partitions)))
         else:
-            self.listener.on_partitions_revoked(set(partitions))
+            self._drive(self.listener.on_partitions_revoked(set(partitions)))
+
+    def _drive(self, listening: Coroutine[object, None, None] | None) -> None:
+        """Run a listener as kafka-python's own loop does: ``on_wait`` stands for what goes on meanwhile."""
+        if listening is None:
+            return
+        with contextlib.suppress(StopIteration):
+            while True:
+                listening.send(None)
+                self.on_wait()
 
     # What a reader does
 
@@ -206,6 +217,10 @@ class FakeConsumer:
     def _must_be_ours(self, partition: Partition) -> None:
         if partition not in self.assigned:
             raise IllegalStateError("Partition is not assigned")
+
+
+def _never() -> None:
+    raise AssertionError("the listener waits, and nothing goes on")
 
 
 def records(*values: bytes, start: int = 0) -> list[FakeRecord]:

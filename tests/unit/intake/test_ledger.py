@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kafka.errors import MessageSizeTooLargeError
 
 from tests.unit.intake.fakes import FIRST, SECOND, FakeProducer, FakeSent, acknowledge, parcels
 from worker.intake.ledger import Ledger, Parcel
+
+if TYPE_CHECKING:
+    from worker.intake.clients import Partition
 
 
 class _Sender:
@@ -32,7 +37,7 @@ class _Sender:
 
 def test_an_offset_is_given_out_when_all_of_its_poll_is_acknowledged() -> None:
     send = _Sender()
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     ledger.enter({FIRST: 2}, parcels("a", "b"))
     send.sent[1].acknowledge()
     ledger.settle()
@@ -46,7 +51,7 @@ def test_an_offset_is_given_out_when_all_of_its_poll_is_acknowledged() -> None:
 
 def test_a_later_poll_waits_for_an_earlier_one() -> None:
     send = _Sender()
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     ledger.enter({FIRST: 1}, parcels("a"))
     ledger.enter({SECOND: 9}, parcels("b"))
     send.sent[1].acknowledge()
@@ -59,7 +64,7 @@ def test_a_later_poll_waits_for_an_earlier_one() -> None:
 
 def test_a_poll_that_sends_nothing_is_acknowledged_with_those_before_it() -> None:
     send = _Sender()
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     ledger.enter({FIRST: 1}, parcels("a"))
     ledger.enter({FIRST: 5}, [])
     ledger.settle()
@@ -71,7 +76,7 @@ def test_a_poll_that_sends_nothing_is_acknowledged_with_those_before_it() -> Non
 
 def test_all_that_failed_is_sent_again_at_once() -> None:
     send = _Sender()
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     ledger.enter({FIRST: 3}, parcels("a", "b", "c"))
     ledger.enter({FIRST: 5}, parcels("d", "e"))
     for one in send.sent:
@@ -88,7 +93,7 @@ def test_all_that_failed_is_sent_again_at_once() -> None:
 
 def test_what_follows_a_failed_record_under_the_same_key_is_sent_again_after_it() -> None:
     send = _Sender()
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     tombstone = Parcel("g.sightings", b"a", None, 0, None)
     ledger.enter({FIRST: 3}, [*parcels("a", "b"), tombstone])
     send.sent[0].fail()
@@ -100,7 +105,7 @@ def test_what_follows_a_failed_record_under_the_same_key_is_sent_again_after_it(
 def test_after_one_refusal_nothing_more_is_tried_until_the_next_settling() -> None:
     send = _Sender()
     send.producer.refuse = True
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     ledger.enter({FIRST: 3}, parcels("a", "b", "c"))
     ledger.enter({FIRST: 4}, parcels("d"))
     assert send.producer.tries == 1
@@ -115,7 +120,7 @@ def test_after_one_refusal_nothing_more_is_tried_until_the_next_settling() -> No
 
 def test_dropped_partitions_give_out_no_offsets_and_their_records_are_still_sent() -> None:
     send = _Sender()
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     ledger.enter({FIRST: 1, SECOND: 1}, parcels("a"))
     ledger.drop({FIRST})
     send.sent[0].fail()
@@ -127,7 +132,7 @@ def test_dropped_partitions_give_out_no_offsets_and_their_records_are_still_sent
 
 def test_what_is_acknowledged_of_a_dropped_partition_is_not_given_out() -> None:
     send = _Sender()
-    ledger = Ledger(send)
+    ledger: Ledger[Partition] = Ledger(send)
     ledger.enter({FIRST: 1}, parcels("a"))
     acknowledge(send.sent)
     ledger.settle()
@@ -137,7 +142,7 @@ def test_what_is_acknowledged_of_a_dropped_partition_is_not_given_out() -> None:
 
 def test_a_failed_record_may_be_refitted() -> None:
     send = _Sender()
-    ledger = Ledger(send, lambda parcel, _: parcel._replace(value=b"small"))
+    ledger: Ledger[Partition] = Ledger(send, lambda parcel, _: parcel._replace(value=b"small"))
     ledger.enter({FIRST: 1}, parcels("a"))
     send.sent[0].fail(MessageSizeTooLargeError())
     ledger.settle()

@@ -34,6 +34,7 @@ class FakeWork:
         self.taken: list[bytes | None] = []
         self.turns = 0
         self.is_full = False
+        self.holding: set[Partition] = set()
         self.finished = False
         self.on_take: Callable[[], None] = lambda: None
         self.on_turn: Callable[[], None] = lambda: None
@@ -48,6 +49,9 @@ class FakeWork:
 
     def full(self) -> bool:
         return self.is_full
+
+    def held(self) -> set[Partition]:
+        return self.holding
 
     def hurried(self) -> bool:
         return False
@@ -229,3 +233,21 @@ def test_the_lag_of_a_partition_goes_with_it() -> None:
 class _Nobody:
     def on_partitions_assigned(self, _: object) -> None: ...
     def on_partitions_revoked(self, _: object) -> None: ...
+
+
+def test_what_is_held_is_paused_and_read_when_it_is_let_go() -> None:
+    bench = Bench()
+    paused: list[set[Partition]] = []
+    bench.consumer.assigned |= {FIRST: False, SECOND: False}
+    bench.work.holding = {FIRST}
+
+    def look() -> None:
+        paused.append(bench.consumer.paused())
+
+    def let_go() -> None:
+        look()
+        bench.work.holding = set()
+
+    bench.consumer.script.extend([let_go, look])
+    bench.run()
+    assert paused == [{FIRST}, set()]

@@ -1,4 +1,4 @@
-"""Own partitions are read from their beginning, and it is known when they were read."""
+"""Own partitions are read once they are released, committed as the journal has them, and handed over."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import TypeVar
 
 import pytest
+from kafka.errors import KafkaTimeoutError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -13,6 +14,7 @@ from tests.unit.intake.fakes import PATIENCE, FakeClock, FakeConsumer, FakeRecor
 from worker.formats.wire import encode_sighting, encode_tombstone
 from worker.intake import Assigned, Batch, Event, Inbox, Restored, Revoked, SightingsReader
 from worker.intake.clients import Partition
+from worker.intake.commits import Commits, Turn
 from worker.intake.forwarder import partition_of
 from worker.model import PostId, Seconds, Sighting, Timestamp, Tombstone
 from worker.telemetry import Telemetry
@@ -44,21 +46,29 @@ PLACES = [Partition(TOPIC, number) for number in range(PARTITIONS)]
 class Bench:
     """A reader over a consumer with a script, and the inbox that it fills."""
 
-    def __init__(self, queue_posts: int = 1000) -> None:
+    def __init__(self, queue_posts: int = 1000, *, handed_over: bool = True) -> None:
         self.consumer = FakeConsumer()
         self.inbox = Inbox()
         self.telemetry = Telemetry(CollectorRegistry())
         self.failures: list[BaseException] = []
+        self.clock = FakeClock()
+        self.commits = Commits()
+        self.proofs: list[float] = []
+        self.consumer.on_wait = self.hand_over
         self.reader = SightingsReader(
             self.consumer,
             self.inbox,
+            self.commits,
+            proved=self.proofs.append,
             partitions=PARTITIONS,
             queue_posts=queue_posts,
             failed=self.failures.append,
             progressed=lambda: None,
-            clock=FakeClock(),
+            clock=self.clock,
             telemetry=self.telemetry,
         )
+        if handed_over:
+            self.reader.handed_over()
 
     async def run(self, *script: object) -> list[Event]:
         """Play it to its end; returns what is in the inbox."""
@@ -86,6 +96,21 @@ class Bench:
     def assign(self, *partitions: int) -> None:
         self.consumer.assign(*(PLACES[one] for one in partitions))
 
+    def own(self, *partitions: int) -> None:
+        """As when they are restored at once, from where they were committed: the beginning."""
+        self.assign(*partitions)
+        for one in partitions:
+            self.consumer.positions.setdefault(PLACES[one], 0)
+            self.reader.release(one)
+
+    def hand_over(self) -> None:
+        """What goes on while the listener waits: time passes, and in the end it gives up."""
+        self.clock.time += 0.5
+
+    def acknowledge(self, partition: int, offset: int, turn: int = 1) -> None:
+        """The journal has what was read up to here."""
+        self.commits.note_in_turns({Turn(PLACES[partition], turn): offset})
+
     def revoke(self, *partitions: int) -> None:
         self.consumer.revoke(*(PLACES[one] for one in partitions))
 
@@ -94,12 +119,135 @@ def _of(kind: type[E], events: list[Event]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
-def test_every_assignment_is_read_from_its_beginning() -> None:
+def test_an_assigned_partition_is_held_until_it_is_released() -> None:
     async def check() -> None:
         bench = Bench()
-        events = await bench.run(lambda: bench.assign(0, 2))
-        assert events == [Assigned((0, 2))]
-        assert bench.consumer.from_beginning == [PLACES[0], PLACES[2]]
+        paused: list[set[Partition]] = []
+
+        def look() -> None:
+            paused.append(bench.consumer.paused())
+
+        def release() -> None:
+            bench.at(0, 7, 9)
+            bench.reader.release(0)
+
+        events = await bench.run(lambda: bench.assign(0, 2), look, release, look, look)
+        assert events[0] == Assigned((0, 2), 1)
+        assert paused == [{PLACES[0], PLACES[2]}, {PLACES[2]}, {PLACES[2]}]
+        assert bench.consumer.from_beginning == [], "it goes on where it was committed"
+
+    asyncio.run(check())
+
+
+def test_offsets_are_committed_when_the_journal_has_them_and_prove_that_we_are_in_the_group() -> None:
+    async def check() -> None:
+        bench = Bench()
+
+        def later() -> None:
+            bench.clock.time += 1.5
+
+        await bench.run(
+            lambda: bench.own(0, 1),
+            later,
+            lambda: bench.acknowledge(0, 5),
+            later,
+            later,
+        )
+        whole = {PLACES[0]: 5, PLACES[1]: 0}
+        assert bench.consumer.committed == [{PLACES[0]: 0, PLACES[1]: 0}, whole, whole]
+        started = bench.clock.time - 4.5
+        assert bench.proofs == [started, started + 1.5, started + 3, started + 4.5]
+
+    asyncio.run(check())
+
+
+def test_a_commit_that_is_refused_proves_nothing_and_is_made_again() -> None:
+    async def check() -> None:
+        bench = Bench()
+
+        def refuse() -> None:
+            bench.consumer.commit_error = KafkaTimeoutError("no")
+            bench.acknowledge(0, 5)
+            bench.clock.time += 1.5
+
+        def work() -> None:
+            bench.consumer.commit_error = None
+            bench.clock.time += 1.5
+
+        with capture_logs() as logs:
+            await bench.run(lambda: bench.own(0), refuse, work)
+        assert bench.consumer.committed[-1] == {PLACES[0]: 5}
+        assert len(bench.proofs) == 2, "one of the assignment and one of the second commit"
+        told = [log["event"] for log in logs if "commit" in log["event"]]
+        assert told == ["sightings_commit_failing", "sightings_commit_works_again"]
+
+    asyncio.run(check())
+
+
+def test_a_revocation_waits_until_the_journal_has_all_and_commits_that() -> None:
+    async def check() -> None:
+        bench = Bench(handed_over=False)
+        waits = 0
+
+        def hand_over() -> None:
+            nonlocal waits
+            waits += 1
+            if waits == 3:
+                revoked = bench.inbox.take_revoked()
+                assert revoked is not None
+                assert revoked.handed_over is not None
+                bench.acknowledge(0, 8)
+                revoked.handed_over.set()
+
+        bench.consumer.on_wait = hand_over
+
+        def end() -> None:
+            bench.reader.handed_over()
+
+        await bench.run(lambda: bench.own(0), {}, lambda: bench.revoke(0), end)
+        assert waits == 3
+        assert bench.consumer.committed[-1] == {PLACES[0]: 8}
+        bench.acknowledge(0, 9)
+        assert bench.commits.take().offsets == {}, "it is another's now"
+
+    asyncio.run(check())
+
+
+def test_a_journal_that_hangs_holds_no_rebalance_up() -> None:
+    async def check() -> None:
+        bench = Bench(handed_over=False)
+        before = bench.clock.time
+        await bench.run(lambda: bench.own(0), {}, lambda: bench.revoke(0), bench.reader.handed_over)
+        assert 2 <= bench.clock.time - before <= 3
+
+    asyncio.run(check())
+
+
+def test_of_lost_partitions_nothing_is_waited_for_or_committed() -> None:
+    async def check() -> None:
+        bench = Bench()
+
+        def lose() -> None:
+            bench.acknowledge(0, 5)
+            bench.consumer.revoke(PLACES[0], lost=True)
+
+        events = await bench.run(lambda: bench.own(0), {}, lose)
+        assert _of(Revoked, events) == [Revoked((0,), None)]
+        assert bench.consumer.committed == []
+
+    asyncio.run(check())
+
+
+def test_what_is_acknowledged_of_an_earlier_turn_is_not_committed() -> None:
+    async def check() -> None:
+        bench = Bench()
+
+        def again() -> None:
+            bench.consumer.revoke(PLACES[0], lost=True)
+            bench.own(0)
+
+        await bench.run(lambda: bench.own(0), {}, again, {}, lambda: bench.acknowledge(0, 9, turn=1))
+        assert bench.consumer.committed == [{PLACES[0]: 0}]
 
     asyncio.run(check())
 
@@ -109,8 +257,9 @@ def test_sightings_and_tombstones_are_handed_over_in_order() -> None:
         bench = Bench()
         first, second = _posts(1, 2)
         batch = [_sighting(first), _tombstone(first), _sighting(second)]
-        (handed,) = _of(Batch, await bench.run(lambda: bench.assign(1), {PLACES[1]: batch}))
+        (handed,) = _of(Batch, await bench.run(lambda: bench.own(1), {PLACES[1]: batch}))
         assert handed.partition == 1
+        assert handed.offset == 1, "of the record after the last one"
         assert [(type(one), one.post_id) for one in handed.items] == [
             (Sighting, first),
             (Tombstone, first),
@@ -125,18 +274,19 @@ def test_a_partition_is_restored_when_it_is_read_to_where_it_ended_at_first() ->
         bench = Bench()
 
         def begin() -> None:
-            bench.assign(0)
+            bench.own(0)
             bench.at(0, 0, 5)
 
         post_id = _posts(0, 1)[0]
         events = await bench.run(
             begin,
+            {},
             lambda: bench.at(0, 4, 90),
             {PLACES[0]: [_sighting(post_id)]},
             lambda: bench.at(0, 5, 99),
         )
         assert [type(event) for event in events] == [Assigned, Batch, Restored]
-        assert bench.consumer.timeouts[1:4] == [100, 100, 100], "it should look again soon"
+        assert bench.consumer.timeouts[2:5] == [100, 100, 100], "it should look again soon"
 
     asyncio.run(check())
 
@@ -145,8 +295,8 @@ def test_a_partition_is_restored_when_it_is_read_to_where_it_ended_at_first() ->
 def test_an_empty_partition_is_restored_also_when_all_of_it_has_expired(end: int) -> None:
     async def check() -> None:
         bench = Bench()
-        events = await bench.run(lambda: bench.assign(0), {}, lambda: bench.at(0, end, end), {})
-        assert events == [Assigned((0,)), Restored(0)]
+        events = await bench.run(lambda: bench.own(0), {}, lambda: bench.at(0, end, end), {})
+        assert events == [Assigned((0,), 1), Restored(0)]
 
     asyncio.run(check())
 
@@ -156,7 +306,7 @@ def test_a_partition_that_is_revoked_while_it_is_read_is_not_restored() -> None:
         bench = Bench()
 
         def begin() -> None:
-            bench.assign(0, 1)
+            bench.own(0, 1)
             bench.at(0, 0, 5)
             bench.at(1, 0, 0)
 
@@ -165,7 +315,8 @@ def test_a_partition_that_is_revoked_while_it_is_read_is_not_restored() -> None:
             bench.at(0, 5, 5)
 
         events = await bench.run(begin, {}, revoke, {}, {})
-        assert events == [Revoked((0,)), Assigned((1,)), Restored(1)]
+        assert isinstance(events[0], Revoked)
+        assert events[1:] == [Assigned((1,), 1), Restored(1)]
         assert bench.consumer.timeouts[-1] == 1000, "nothing is waited for any more"
 
     asyncio.run(check())
@@ -184,7 +335,7 @@ def test_what_strangers_wrote_is_ignored_counted_and_told_once_a_reason() -> Non
             _sighting(own),
         ]
         with capture_logs() as logs:
-            (handed,) = _of(Batch, await bench.run(lambda: bench.assign(0), {PLACES[0]: batch}))
+            (handed,) = _of(Batch, await bench.run(lambda: bench.own(0), {PLACES[0]: batch}))
         assert [one.post_id for one in handed.items] == [own]
         refused = bench.telemetry.registry.get_sample_value(
             "toptweets_records_total", {"topic": TOPIC, "outcome": "refused"}
@@ -213,7 +364,7 @@ def test_reading_pauses_when_the_queue_is_full_and_resumes_when_half_of_it_is_em
             bench.inbox.done(event)
 
         await bench.run(
-            lambda: bench.assign(0),
+            lambda: bench.own(0),
             {PLACES[0]: [_sighting(post_id) for post_id in posts]},
             take_one,
             look,

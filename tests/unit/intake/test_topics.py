@@ -13,7 +13,7 @@ from worker.intake.topics import TopicNames, TopicsError, ensure_topics
 from worker.model import Seconds
 
 NAMES = TopicNames("g.1")
-OURS = ("g.1.sightings", "g.1.leaderboards", "g.1.handles", "g.1.dead-letters")
+OURS = ("g.1.sightings", "g.1.journal", "g.1.leaderboards", "g.1.handles", "g.1.dead-letters")
 
 
 class FakeAdmin:
@@ -64,6 +64,8 @@ def test_missing_topics_are_created_as_the_design_says() -> None:
         "cleanup.policy": "delete",
         "retention.ms": "3600000",
     }
+    assert admin.topics["g.1.journal"] == 12
+    assert admin.options["g.1.journal"]["configs"]["cleanup.policy"] == "compact"
     assert admin.options["g.1.leaderboards"]["configs"] == {"cleanup.policy": "compact"}
     assert admin.options["g.1.handles"]["configs"] == {"cleanup.policy": "compact"}
     assert [log["event"] for log in logs] == ["topics_created"]
@@ -71,7 +73,7 @@ def test_missing_topics_are_created_as_the_design_says() -> None:
 
 def test_topics_that_are_there_are_left_alone() -> None:
     admin = FakeAdmin()
-    admin.topics = dict.fromkeys(OURS, 1) | {"g.1.sightings": 12}
+    admin.topics = dict.fromkeys(OURS, 1) | {"g.1.sightings": 12, "g.1.journal": 12}
     with capture_logs() as logs:
         _ensure(admin)
     assert admin.options == {}
@@ -86,9 +88,18 @@ def test_another_worker_may_create_them_in_the_same_moment() -> None:
 
 
 def test_another_number_of_partitions_is_an_error_that_says_what_to_do() -> None:
+    for there in ({"g.1.sightings": 6}, {"g.1.sightings": 6, "g.1.journal": 6}):
+        admin = FakeAdmin()
+        admin.topics = dict(there)
+        with pytest.raises(TopicsError, match=r"has 6 partitions.*set it to 6, or move the state"):
+            _ensure(admin)
+        assert admin.topics == there, "nothing is created that does not fit"
+
+
+def test_two_numbers_of_partitions_are_an_error_that_names_the_odd_one() -> None:
     admin = FakeAdmin()
-    admin.topics = {"g.1.sightings": 6}
-    with pytest.raises(TopicsError, match=r"has 6 partitions.*set it to 6, or use another kafka\.group"):
+    admin.topics = {"g.1.sightings": 12, "g.1.journal": 5}
+    with pytest.raises(TopicsError, match=r"topic g\.1\.journal has 5 partitions.*delete the topic"):
         _ensure(admin)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.unit.intake.fakes import PATIENCE, FakeClock
 from worker import owner
-from worker.intake import Assigned, Batch, Event, Inbox, Restored, Revoked
-from worker.model import PostId, Sighting, Timestamp, Tombstone
+from worker.intake import Assigned, Batch, Event, Foreign, Inbox, Journaled, JournalEnd, Restored, Revoked
+from worker.model import PostId, SavedPost, Sighting, Timestamp, Tombstone
 from worker.owner import Owner
 from worker.ownership import Ownership
 
@@ -25,6 +26,7 @@ class FakeTracker:
     def __init__(self, room: int = 1000) -> None:
         self.room = room
         self.posts: dict[int, list[int]] = {}
+        self.complete: list[int] = []
         self.tried = asyncio.Event()
 
     def take(self, partition: int, items: Sequence[Sighting | Tombstone], _: Timestamp) -> int:
@@ -36,18 +38,62 @@ class FakeTracker:
     def drop_partition(self, partition: int) -> None:
         self.posts.pop(partition, None)
 
+    def restore(self, partition: int, items: Sequence[SavedPost], now: Timestamp) -> int:
+        return self.take(partition, items, now)  # type: ignore[arg-type]  # it looks at their IDs only
+
+    def restored(self, partition: int) -> None:
+        self.complete.append(partition)
+
+
+class FakeKeeper:
+    def __init__(self) -> None:
+        self.turns: dict[int, int] = {}
+        self.told: list[tuple[object, ...]] = []
+
+    def is_turn(self, partition: int, turn: int) -> bool:
+        return self.turns.get(partition) == turn
+
+    def took(self, partition: int, items: Sequence[object], offset: int) -> None:
+        self.told.append(("took", partition, len(items), offset))
+
+    def restored(self, partition: int, stale: Sequence[PostId]) -> None:
+        self.told.append(("restored", partition, tuple(stale)))
+
+    def foreign(self, partition: int, post_ids: Sequence[PostId], *, claimed: bool) -> None:
+        self.told.append(("foreign", partition, tuple(post_ids), claimed))
+
+
+class FakeJournal:
+    """Hands over at once."""
+
+    def __init__(self) -> None:
+        self.keeper = FakeKeeper()
+
+    def assigned(self, partitions: Sequence[int], turn: int) -> None:
+        self.keeper.turns |= dict.fromkeys(partitions, turn)
+
+    def revoked(self, partitions: Sequence[int], handed_over: Callable[[], None] | None) -> None:
+        for partition in partitions:
+            self.keeper.turns.pop(partition, None)
+        if handed_over is not None:
+            handed_over()
+
 
 class Bench:
     def __init__(self, room: int = 1000) -> None:
         self.inbox = Inbox()
         self.ownership = Ownership(4)
         self.tracker = FakeTracker(room)
+        self.journal = FakeJournal()
+        self.released: list[int] = []
         self.news = 0
         self.rounds = 0
         self.owner = Owner(
             self.inbox,
             self.ownership,
             self.tracker,  # type: ignore[arg-type]  # a fake
+            self.journal,  # type: ignore[arg-type]  # a fake
+            released=self.released.append,
             news=self._hear,
             progressed=self._progress,
             clock=FakeClock(),
@@ -79,7 +125,12 @@ _ids = itertools.count(1)
 
 
 def _batch(partition: int, count: int) -> Batch:
-    return Batch(partition, [Sighting(PostId(next(_ids)), (), Timestamp(0)) for _ in range(count)])
+    return Batch(partition, [Sighting(PostId(next(_ids)), (), Timestamp(0)) for _ in range(count)], count)
+
+
+def _saved(partition: int, count: int, turn: int = 0) -> Journaled:
+    posts = [SavedPost(PostId(next(_ids)), (), Timestamp(0)) for _ in range(count)]
+    return Journaled(partition, turn, posts)
 
 
 @pytest.fixture(autouse=True)
@@ -182,5 +233,68 @@ def test_it_ends_at_once_also_while_it_waits_for_room(monkeypatch: pytest.Monkey
         monkeypatch.setattr(owner, "_WAIT_FOR_ROOM", 3600.0)
         bench = Bench(room=0)
         await bench.until(bench.tracker.tried.is_set, Assigned((1,)), _batch(1, 2))
+
+    _run(check)
+
+
+def test_what_the_journal_tells_is_taken_back_and_then_reading_begins() -> None:
+    async def check() -> None:
+        bench = Bench()
+        stale = (PostId(5),)
+        await bench.until(
+            lambda: bool(bench.released), Assigned((1,), 4), _saved(1, 3, turn=4), JournalEnd(1, 4, stale)
+        )
+        assert len(bench.tracker.posts[1]) == 3
+        assert bench.tracker.complete == bench.released == [1]
+        assert bench.journal.keeper.told == [("restored", 1, stale)]
+        assert bench.inbox.posts == 0
+
+    _run(check)
+
+
+def test_what_was_read_for_an_earlier_turn_is_not_taken() -> None:
+    async def check() -> None:
+        bench = Bench()
+        await bench.until(
+            lambda: 2 in bench.tracker.posts,
+            Assigned((1, 2), 4),
+            _saved(1, 3, turn=3),
+            JournalEnd(1, 3, ()),
+            Foreign(1, 3, (), claimed=True),
+            _batch(2, 1),
+        )
+        assert 1 not in bench.tracker.posts
+        assert bench.released == []
+        assert bench.journal.keeper.told == [("took", 2, 1, 1)]
+
+    _run(check)
+
+
+def test_posts_of_the_journal_wait_for_room_too() -> None:
+    async def check() -> None:
+        bench = Bench(room=2)
+        await bench.until(bench.tracker.tried.is_set, Assigned((1,), 1), _saved(1, 3, turn=1))
+        assert bench.inbox.posts == 3
+        bench.tracker.room = 3
+        await bench.until(lambda: bench.released == [1], _saved(1, 1, turn=1), JournalEnd(1, 1, ()))
+
+    _run(check)
+
+
+def test_a_batch_is_told_to_the_journal_when_all_of_it_is_taken() -> None:
+    async def check() -> None:
+        bench = Bench(room=2)
+        await bench.until(bench.tracker.tried.is_set, Assigned((1,)), _batch(1, 3))
+        assert bench.journal.keeper.told == []
+
+    _run(check)
+
+
+def test_a_revocation_hands_over_before_the_partition_is_dropped() -> None:
+    async def check() -> None:
+        bench = Bench()
+        handed_over = threading.Event()
+        await bench.until(lambda: 1 in bench.tracker.posts, Assigned((1,)), _batch(1, 3))
+        await bench.until(handed_over.is_set, Revoked((1,), handed_over))
 
     _run(check)

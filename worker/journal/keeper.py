@@ -1,0 +1,234 @@
+"""What the journal is told, and when: by the loop that owns the Watchlist."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import structlog
+
+from worker.formats.journal import encode_claim, encode_retired, encode_saved
+from worker.intake.clients import Partition
+from worker.intake.commits import Turn
+from worker.intake.ledger import Parcel
+from worker.journal.writer import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.intake import TopicNames
+    from worker.journal.writer import JournalWriter
+    from worker.model import Clock, PostId, Seconds, Sighting, Timestamp, Tombstone
+    from worker.telemetry import Telemetry
+    from worker.tracker import Tracker
+
+_log = structlog.get_logger(__name__)
+
+_PAGE: Final = 500
+_AT_ONCE: Final = 5_000
+"""Posts told in one flush at most, beside those that offsets wait for: it must not hold up the loop."""
+_TOGETHER: Final = 0.1
+"""Seconds in which batches of a partition count as one."""
+_CLAIM_EVERY: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperSettings:
+    """When the journal is told.
+
+    ``interval``: least seconds between two records of a Post's counts. ``linger``: longest wait of a new Post
+    to be told together with its first counts.
+    """
+
+    interval: Seconds
+    linger: Seconds
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Sightings that were taken up to an offset, and not all told yet."""
+
+    at: Seconds
+    offset: int
+    post_ids: list[PostId]
+
+
+class _Owned:
+    """A partition of ours: the turn we own it in, and what waits to be told of it."""
+
+    def __init__(self, turn: int) -> None:
+        self.turn = turn
+        self.restored = False
+        self.claimed_at = 0.0
+        self.taken: deque[_Taken] = deque()
+        self.retired: dict[PostId, None] = {}
+
+
+class Keeper:
+    """Tells the journal what changes in the Watchlist, and the writer which offsets that covers.
+
+    A new Post waits for its first counts for a moment, so that as a rule one record tells both. ``by`` is how
+    this worker signs. Not safe for threads: the Watchlist's loop owns it.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        writer: JournalWriter,
+        names: TopicNames,
+        by: str,
+        settings: KeeperSettings,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._tracker = tracker
+        self._saving = tracker.watchlist.saving
+        self._writer = writer
+        self._names = names
+        self._by = by
+        self._settings = settings
+        self._clock = clock
+        self._telemetry = telemetry
+        self._owned: dict[int, _Owned] = {}
+
+    # What happens
+
+    def assigned(self, partitions: Iterable[int], turn: int) -> None:
+        """These are ours: each is claimed, so that what others write from now on does not hold.
+
+        Nothing else is told of them before they are restored.
+        """
+        for partition in partitions:
+            self._owned[partition] = owned = _Owned(turn)
+            self._claim(partition, owned)
+
+    def is_turn(self, partition: int, turn: int) -> bool:
+        """Whether the partition is ours, in this turn of owning it."""
+        owned = self._owned.get(partition)
+        return owned is not None and owned.turn == turn
+
+    def restored(self, partition: int, stale: Iterable[PostId] = ()) -> None:
+        """The Watchlist has all that the journal knew up to our claim. ``stale``: to be told anew."""
+        owned = self._owned[partition]
+        owned.restored = True
+        self._tell_again(owned, stale)
+
+    def foreign(self, partition: int, post_ids: Iterable[PostId], *, claimed: bool) -> None:
+        """Somebody else wrote of these Posts, or claimed the partition: ours holds, and is told again."""
+        owned = self._owned[partition]
+        if claimed and self._clock.monotonic() - owned.claimed_at >= _CLAIM_EVERY:
+            _log.warning("journal_claimed_by_another", partition=partition)
+            self._claim(partition, owned)
+        self._tell_again(owned, post_ids)
+
+    def took(self, partition: int, items: Sequence[Sighting | Tombstone], offset: int) -> None:
+        """The Watchlist has all Sightings of a partition up to this offset; these are the newest."""
+        owned, now = self._owned[partition], self._clock.monotonic()
+        post_ids = [item.post_id for item in items]
+        if owned.taken and now - owned.taken[-1].at < _TOGETHER:
+            owned.taken[-1].offset = offset
+            owned.taken[-1].post_ids += post_ids
+        else:
+            owned.taken.append(_Taken(now, offset, post_ids))
+
+    def retired(self, partition: int, post_id: PostId) -> None:
+        """A Post is not tracked any more."""
+        owned = self._owned.get(partition)
+        if owned is not None:
+            owned.retired[post_id] = None
+
+    # What is told
+
+    def flush(self) -> None:
+        """Tell what is due. While the writer is full, it waits: in the Watchlist, which is bounded."""
+        if self._writer.full:
+            return
+        now = self._clock.monotonic()
+        for partition, owned in self._owned.items():
+            if owned.restored:
+                self._bury(partition, owned)
+                self._tell_taken(partition, owned, lambda taken: self._is_due(taken, now))
+        rows = self._saving.due(self._clock.now(), self._settings.interval, _AT_ONCE)
+        self._tell(rows[self._are_restored(rows)])
+
+    def hand_over(self, partitions: Iterable[int], then: Callable[[], None]) -> None:
+        """Tell all of these partitions, and forget them. ``then`` is called when the journal has it."""
+        for partition in partitions:
+            owned = self._owned.pop(partition, None)
+            if owned is not None and owned.restored:
+                self._bury(partition, owned)
+                self._tell_taken(partition, owned, lambda _: True)
+                self._tell(self._saving.unsaved_of(partition))
+        self._writer.put(Page((), {}, then))
+
+    def hand_over_all(self, then: Callable[[], None]) -> None:
+        """As ``hand_over``, of all that is ours."""
+        self.hand_over([*self._owned], then)
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """These are another worker's already: nothing may be told of them."""
+        for partition in partitions:
+            self._owned.pop(partition, None)
+
+    def _is_due(self, taken: _Taken, now: float) -> bool:
+        return now - taken.at >= self._settings.linger or self._saving.settled(taken.post_ids)
+
+    def _tell_taken(self, partition: int, owned: _Owned, is_due: Callable[[_Taken], bool]) -> None:
+        post_ids: list[PostId] = []
+        offset = None
+        while owned.taken and is_due(owned.taken[0]):
+            taken = owned.taken.popleft()
+            post_ids += taken.post_ids
+            offset = taken.offset
+        if offset is not None:
+            place = Turn(Partition(self._names.sightings, partition), owned.turn)
+            self._tell(self._saving.unsaved(post_ids), {place: offset})
+
+    def _tell(self, rows: NDArray[np.intp], offsets: Mapping[Turn, int] | None = None) -> None:
+        """Pages of these rows; with the last of them, the offsets."""
+        if not len(rows) and not offsets:
+            return
+        now: Timestamp = self._clock.now()
+        pages = [rows[start : start + _PAGE] for start in range(0, len(rows), _PAGE)] or [rows]
+        for number, page in enumerate(pages, start=1):
+            told = self._saving.tell(page, now, self._tracker.account_name)
+            parcels = [
+                Parcel(self._names.journal, *encode_saved(post, self._by), partition, None)
+                for partition, post in told
+            ]
+            self._put(parcels, "post", offsets if number == len(pages) else None)
+
+    def _bury(self, partition: int, owned: _Owned) -> None:
+        # One that came back meanwhile is told with its batch, after this.
+        if owned.retired:
+            parcels = [self._tombstone(partition, post_id) for post_id in owned.retired]
+            owned.retired.clear()
+            self._put(parcels, "tombstone")
+
+    def _tell_again(self, owned: _Owned, post_ids: Iterable[PostId]) -> None:
+        for post_id in post_ids:
+            if not self._saving.mark(post_id):
+                owned.retired[post_id] = None
+
+    def _tombstone(self, partition: int, post_id: PostId) -> Parcel:
+        key, value, headers = encode_retired(post_id, self._by)
+        return Parcel(self._names.journal, key, value, partition, headers)
+
+    def _are_restored(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        restored = [partition for partition, owned in self._owned.items() if owned.restored]
+        return np.isin(self._tracker.watchlist.columns.partitions[rows], restored)
+
+    def _claim(self, partition: int, owned: _Owned) -> None:
+        owned.claimed_at = self._clock.monotonic()
+        key, value = encode_claim(self._by, owned.turn, self._clock.now())
+        self._put([Parcel(self._names.journal, key, value, partition, None)], "claim")
+
+    def _put(self, parcels: list[Parcel], kind: str, offsets: Mapping[Turn, int] | None = None) -> None:
+        if parcels or offsets:
+            self._telemetry.journal_written.labels(kind).inc(len(parcels))
+            self._writer.put(Page(parcels, offsets or {}))

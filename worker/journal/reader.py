@@ -1,0 +1,273 @@
+"""The thread that reads the journal: whole partitions to restore them, and then what is added to them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from worker.formats.ids import read_id_bytes
+from worker.formats.journal import CLAIM_KEY, Claim, Retired, decode, writer_of
+from worker.formats.reasons import Reason
+from worker.intake.inbox import Foreign, Journaled, JournalEnd
+from worker.intake.polling import end_of, position_of
+from worker.model import SavedPost, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from worker.intake.clients import Record
+    from worker.intake.inbox import Inbox
+    from worker.model import Clock, PostId, Seconds
+    from worker.telemetry import Telemetry
+
+_log = structlog.get_logger(__name__)
+
+_POLL_MS: Final = 200
+_ERROR_WAIT: Final = 1.0
+_ROOM_WAIT: Final = 0.005
+_IDLE_WAIT: Final = 0.5
+_TELL_EVERY: Final = 5.0
+_CLAIM_WAIT: Final = 10.0
+
+
+class JournalError(Exception):
+    """The journal cannot be read as it is. The text says why, and what to do."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A partition that is read. ``writer``: whose records hold at present, as the last claim says."""
+
+    turn: int
+    since: Seconds
+    looked_at: Seconds
+    restored: bool = False
+    writer: str | None = None
+    records: int = 0
+    stale: dict[PostId, None] = field(default_factory=dict)
+
+
+class JournalReader:
+    """Restores partitions into the Inbox, and goes on reading what is written into those that are ours.
+
+    A partition is restored when our own claim is read: all before it is, by then, for good. ``by``: how this
+    worker signs what it writes. ``queue_posts``: Posts that may wait in the Inbox.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        by: str,
+        inbox: Inbox,
+        *,
+        queue_posts: int,
+        failed: Callable[[BaseException], None],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._topic = topic
+        self._by = by
+        self._inbox = inbox
+        self._queue_posts = queue_posts
+        self._failed = failed
+        self._clock = clock
+        self._telemetry = telemetry
+        self._wanted: queue.SimpleQueue[tuple[tuple[int, ...], int | None]] = queue.SimpleQueue()
+        self._reading: dict[int, _Reading] = {}
+        self._left: dict[int, int] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._troubled = False
+        self._told_at = -_TELL_EVERY
+
+    def start(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        """Begin to read with this client; whoever made it closes it."""
+        self._thread = threading.Thread(
+            target=self._run, args=(consumer,), name="journal-reader", daemon=True
+        )
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """End soon: after the poll that is under way."""
+        self._stop.set()
+
+    def join(self, timeout: Seconds) -> bool:
+        """Wait for the end; whether it came in time."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def restore(self, partitions: Iterable[int], turn: int) -> None:
+        """Read these from their beginning, and hand them over as of this turn; from any thread."""
+        self._wanted.put((tuple(partitions), turn))
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """These are another worker's."""
+        self._wanted.put((tuple(partitions), None))
+
+    def records_left(self) -> int:
+        """Records to read before all that is being restored is, as far as is known."""
+        return sum(self._left.values())
+
+    def _run(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        try:
+            while not self._stop.is_set():
+                self._once(consumer)
+        except BaseException as error:  # noqa: BLE001 -- whatever ends the thread must be told
+            self._failed(error)
+
+    def _once(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        self._take_wishes(consumer)
+        if not self._reading:
+            self._stop.wait(_ROOM_WAIT if not self._wanted.empty() else _POLL_MS / 1000)
+            return
+        if self._inbox.posts >= self._queue_posts:
+            self._stop.wait(_ROOM_WAIT)
+            return
+        try:
+            for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
+                self._take(partition.partition, records)
+            self._look_after_restores(consumer)
+        except KafkaError as error:
+            if not self._troubled:
+                _log.warning("journal_not_read", error=repr(error))
+            self._troubled = True
+            self._stop.wait(_ERROR_WAIT)
+        else:
+            self._troubled = False
+
+    def _take_wishes(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        begin: list[int] = []
+        now, changed = self._clock.monotonic(), False
+        while not self._wanted.empty():
+            partitions, turn = self._wanted.get()
+            changed = True
+            for partition in partitions:
+                self._left.pop(partition, None)
+                if turn is None:
+                    self._reading.pop(partition, None)
+                else:
+                    self._reading[partition] = _Reading(turn, now, now)
+                    begin.append(partition)
+        if not changed:
+            return
+        consumer.assign([TopicPartition(self._topic, number) for number in sorted(self._reading)])
+        begin = [number for number in begin if number in self._reading]
+        if begin:
+            consumer.seek_to_beginning(*(TopicPartition(self._topic, number) for number in begin))
+        self._told_at = now
+
+    def _take(self, partition: int, records: Sequence[Record]) -> None:
+        reading = self._reading.get(partition)
+        if reading is None:
+            return
+        if reading.restored:
+            self._look_at_news(partition, reading, records)
+            return
+        items: dict[PostId, SavedPost | Retired] = {}
+        for place, record in enumerate(records, start=1):
+            if record.key == CLAIM_KEY:
+                if self._is_ours(partition, reading, record):
+                    self._hand_over(partition, reading, items, place)
+                    self._end(partition, reading)
+                    self._look_at_news(partition, reading, records[place:])
+                    return
+            elif reading.writer is not None and _by(record) != reading.writer:
+                # Sent late by a worker that had lost the partition: what was there before it holds.
+                if (post_id := read_id_bytes(record.key or b"")) is not None:
+                    reading.stale[post_id] = None
+            else:
+                self._read(partition, reading, record, items)
+        self._hand_over(partition, reading, items, len(records))
+
+    def _is_ours(self, partition: int, reading: _Reading, record: Record) -> bool:
+        """Whether this is the claim that was written for this restore; else whose it is holds."""
+        claim = decode(record.key, record.value)
+        if isinstance(claim, Claim):
+            reading.writer = claim.by
+            return claim.by == self._by and claim.turn == reading.turn
+        if isinstance(claim, Unreadable):
+            self._refuse(partition, record, claim)
+        return False
+
+    def _read(
+        self, partition: int, reading: _Reading, record: Record, items: dict[PostId, SavedPost | Retired]
+    ) -> None:
+        item = decode(record.key, record.value)
+        if isinstance(item, SavedPost | Retired):
+            items[item.post_id] = item
+            if reading.stale:
+                reading.stale.pop(item.post_id, None)
+        elif isinstance(item, Unreadable):
+            self._refuse(partition, record, item)
+
+    def _hand_over(
+        self, partition: int, reading: _Reading, items: dict[PostId, SavedPost | Retired], records: int
+    ) -> None:
+        reading.records += records
+        self._telemetry.journal_read.inc(records)
+        if items:
+            self._inbox.put(Journaled(partition, reading.turn, [*items.values()]))
+
+    def _end(self, partition: int, reading: _Reading) -> None:
+        reading.restored = True
+        self._left.pop(partition, None)
+        took = self._clock.monotonic() - reading.since
+        _log.info("journal_read", partition=partition, records=reading.records, seconds=round(took, 2))
+        self._telemetry.restore_seconds.observe(took)
+        self._inbox.put(JournalEnd(partition, reading.turn, tuple(reading.stale)))
+
+    def _look_at_news(self, partition: int, reading: _Reading, records: Sequence[Record]) -> None:
+        """Of a restored partition: who else writes into it?"""
+        foreign: dict[PostId, None] = {}
+        claimed = False
+        for record in records:
+            if _by(record) == self._by:
+                continue
+            if record.key == CLAIM_KEY:
+                claimed = True
+            elif (post_id := read_id_bytes(record.key or b"")) is not None:
+                foreign[post_id] = None
+        if foreign or claimed:
+            self._inbox.put(Foreign(partition, reading.turn, tuple(foreign), claimed))
+
+    def _look_after_restores(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        now, waiting = self._clock.monotonic(), 0
+        for number, reading in self._reading.items():
+            if reading.restored:
+                continue
+            waiting += 1
+            place = TopicPartition(self._topic, number)
+            position, end = position_of(consumer, place), end_of(consumer, place)
+            if position is None or end is None:
+                continue
+            self._left[number] = max(0, end - position)
+            if position < end:
+                reading.looked_at = now
+            elif now - reading.looked_at >= _CLAIM_WAIT:
+                # All is read, and no claim of ours was there: it was not written, or is compacted away.
+                reading.looked_at = now
+                self._inbox.put(Foreign(number, reading.turn, (), claimed=True))
+        self._telemetry.restoring_partitions.set(waiting)
+        self._telemetry.restore_left.set(self.records_left())
+        if waiting and now - self._told_at >= _TELL_EVERY:
+            self._told_at = now
+            _log.info("restoring", partitions=waiting, records_left=self.records_left())
+
+    def _refuse(self, partition: int, record: Record, why: Unreadable) -> None:
+        where = f"{self._topic}:{partition}:{record.offset}"
+        if why.reason == Reason.JOURNAL_VERSION:
+            raise JournalError(f"{where}: {why.detail}")
+        self._telemetry.journal_refused.inc()
+        _log.error("journal_record_refused", record=where, reason=why.reason, detail=why.detail)
+
+
+def _by(record: Record) -> str | None:
+    return writer_of(record.value, record.headers)

@@ -1,0 +1,247 @@
+"""What of the Watchlist the journal lacks; and Posts taken back from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from worker.board_metrics import board_metric
+from worker.model import Growing, MetricName, PostId, SavedPost, creation_times
+from worker.watchlist.columns import State, Unsaved
+from worker.watchlist.lanes import APP
+from worker.watchlist.owners import NOBODY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.model import FloatArray, Seconds, Timestamp
+    from worker.watchlist.columns import Columns
+    from worker.watchlist.groups import Groups
+    from worker.watchlist.owners import Owners
+
+_REFRESH: Final = 20
+"""Intervals after which a Post is told again although only the time of its measurement changed."""
+
+
+_LONG_AGO: Final = 1.0
+"""A moment in 1970: told before, and not since."""
+
+
+class Saving:
+    """Finds what must be told to the journal, tells it as ``SavedPost``, and restores such.
+
+    Works on the Watchlist's own parts: ``rows`` is its index, ``words`` the authors and texts.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[MetricName],
+        *,
+        columns: Columns,
+        rows: dict[PostId, int],
+        words: dict[PostId, tuple[str | None, str | None]],
+        groups: Groups,
+        owners: Owners,
+    ) -> None:
+        self._metrics = metrics
+        self._grown = [MetricName(m) for m in metrics if board_metric(m).kind == "per_hour"]
+        self._columns = columns
+        self._rows = rows
+        self._words = words
+        self._groups = groups
+        self._owners = owners
+
+    # To the journal
+
+    def measured(self, rows: NDArray[np.intp], old: FloatArray, new: FloatArray) -> None:
+        """The Posts in these rows were answered; their values before and now have a row each."""
+        same = (old == new) | (np.isnan(old) & np.isnan(new))
+        what = np.where(same.all(axis=1), np.int8(Unsaved.TIME), np.int8(Unsaved.COUNTS))
+        self._columns.unsaved[rows] |= what
+
+    def settled(self, post_ids: Sequence[PostId]) -> bool:
+        """Whether each of these is told, gone, or was measured, so that one record tells all of it."""
+        columns = self._columns
+        rows = self._known(post_ids)
+        waits = (columns.unsaved[rows] & Unsaved.SIGHTING != 0) & (columns.states[rows] == State.NEW)
+        return not bool(waits.any())
+
+    def unsaved(self, post_ids: Sequence[PostId]) -> NDArray[np.intp]:
+        """The rows of those of these Posts whose Sighting the journal does not have."""
+        rows = self._known(post_ids)
+        return np.unique(rows[self._columns.unsaved[rows] & Unsaved.SIGHTING != 0])
+
+    def due(self, now: Timestamp, interval: Seconds, limit: int) -> NDArray[np.intp]:
+        """Rows of Posts told before that changed since, those first whose last record is oldest.
+
+        At most ``limit`` of them, and each at most every ``interval`` seconds, but what must be erased at
+        once. Who was never told is told with the batch that it came in.
+        """
+        columns = self._columns
+        changed = columns.unsaved != Unsaved.NOTHING
+        # Of the many only the few that changed are looked at closer.
+        rows = np.flatnonzero(changed)
+        states, saved_at = columns.states[rows], columns.saved_at[rows]
+        wait = np.where(columns.unsaved[rows] == Unsaved.TIME, _REFRESH * interval, interval)
+        told = (saved_at > 0) & (saved_at + wait <= now)
+        erased = (states == State.UNAVAILABLE) & (columns.unsaved[rows] & Unsaved.SIGHTING != 0)
+        rows = rows[(told | erased) & (states != State.FREE)]
+        if len(rows) > limit:
+            oldest = np.argpartition(columns.saved_at[rows], limit)[:limit]
+            rows = rows[oldest]
+        return rows  # type: ignore[no-any-return]
+
+    def unsaved_of(self, partition: int) -> NDArray[np.intp]:
+        """Rows of all Posts of a partition that the journal does not have as they are."""
+        columns = self._columns
+        mine = (columns.partitions == partition) & (columns.states != State.FREE)
+        return np.flatnonzero(mine & (columns.unsaved != Unsaved.NOTHING))
+
+    def tell(
+        self, rows: NDArray[np.intp], now: Timestamp, account_name: Callable[[int], str | None]
+    ) -> list[tuple[int, SavedPost]]:
+        """The Posts in these rows as they are, each with its partition; they count as told from now on."""
+        columns = self._columns
+        columns.unsaved[rows] = Unsaved.NOTHING
+        columns.saved_at[rows] = now
+        partitions = columns.partitions[rows].tolist()
+        posts = [self._post(row, account_name) for row in rows.tolist()]
+        return list(zip(partitions, posts, strict=True))
+
+    def mark(self, post_id: PostId) -> bool:
+        """A tracked Post must be told again, and soon; whether it is tracked."""
+        row = self._rows.get(post_id)
+        if row is not None:
+            self._columns.unsaved[row] = Unsaved.SIGHTING
+            self._columns.saved_at[row] = min(self._columns.saved_at[row], _LONG_AGO)
+        return row is not None
+
+    def _known(self, post_ids: Sequence[PostId]) -> NDArray[np.intp]:
+        get = self._rows.get
+        return np.array([row for one in post_ids if (row := get(one)) is not None], dtype=np.intp)
+
+    def _post(self, row: int, account_name: Callable[[int], str | None]) -> SavedPost:
+        columns = self._columns
+        post_id = PostId(int(columns.post_ids[row]))
+        campaigns = self._groups.campaigns_of(int(columns.groups[row]))[1:]
+        author, text = self._words.get(post_id, (None, None))
+        account, not_owned = None, False
+        if len(columns.accounts) and (number := int(columns.accounts[row])) != APP:
+            account, not_owned = (None, True) if number == NOBODY else (account_name(number), False)
+        seen_at: Timestamp = columns.seen[row].item()
+        measured_at: Timestamp | None = columns.measured[row].item() or None
+        recent_at: Timestamp | None = (
+            (columns.measured_28h[row].item() or None) if len(columns.measured_28h) else None
+        )
+        if int(columns.states[row]) == State.NEW and recent_at is None:
+            return SavedPost(post_id, campaigns, seen_at, author, text, account=account, not_owned=not_owned)
+        gone = int(columns.states[row]) == State.UNAVAILABLE
+        values = zip(self._metrics, columns.values[row].tolist(), strict=True)
+        return SavedPost(
+            post_id,
+            campaigns,
+            seen_at,
+            author,
+            text,
+            measured_at=measured_at,
+            gone=gone,
+            values={metric: value for metric, value in values if value == value},  # noqa: PLR0124 -- nan
+            measured_28h_at=recent_at,
+            base=self._growing(columns.base, columns.base_at, row),
+            kept=self._growing(columns.kept, columns.kept_at, row),
+            account=account,
+            not_owned=not_owned,
+        )
+
+    def _growing(self, counts: FloatArray, at: FloatArray, row: int) -> Growing | None:
+        if not self._grown or not at[row]:
+            return None
+        values = zip(self._grown, counts[row].tolist(), strict=True)
+        known = {metric: value for metric, value in values if value == value}  # noqa: PLR0124 -- nan
+        return Growing(at[row].item(), known)
+
+    # From the journal
+
+    def restore(
+        self,
+        partition: int,
+        posts: Sequence[SavedPost],
+        now: Timestamp,
+        account_of: Callable[[SavedPost], int],
+    ) -> None:
+        """Take Posts back, over what is known of them; each once, and there must be room for them all.
+
+        They are held back from planners, as if in flight, until ``release``: a later record of the journal
+        may tell more of them. Metrics that no board is of any more are let go of.
+        """
+        if not posts:
+            return
+        columns = self._columns
+        fresh = [post.post_id for post in posts if post.post_id not in self._rows]
+        for post_id, row in zip(fresh, columns.take(len(fresh)), strict=True):
+            self._rows[post_id] = row
+        for post in posts:
+            row = self._rows[post.post_id]
+            if int(columns.states[row]) != State.FREE:
+                self._groups.leave(int(columns.groups[row]))
+        rows = np.array([self._rows[post.post_id] for post in posts], dtype=np.intp)
+        ids = np.array([post.post_id for post in posts], dtype=np.int64)
+        columns.post_ids[rows] = ids
+        columns.partitions[rows] = partition
+        columns.groups[rows] = [self._groups.join(post.campaigns) for post in posts]
+        columns.created[rows] = creation_times(ids)
+        columns.seen[rows] = np.minimum([post.seen_at for post in posts], now)
+        measured = np.array([post.measured_at or 0.0 for post in posts])
+        columns.measured[rows] = columns.asked[rows] = measured
+        columns.values[rows] = self._table(self._metrics, [post.values for post in posts])
+        states = np.where(measured > 0, np.int8(State.MEASURED), np.int8(State.NEW))
+        states[[post.gone for post in posts]] = State.UNAVAILABLE
+        columns.states[rows] = states
+        columns.in_flight[rows] = True
+        columns.unsaved[rows] = Unsaved.NOTHING
+        columns.saved_at[rows] = now
+        self._restore_growth(rows, posts)
+        if len(columns.measured_28h):
+            recent = [post.measured_28h_at or 0.0 for post in posts]
+            columns.measured_28h[rows] = columns.asked_28h[rows] = recent
+            columns.in_flight_28h[rows] = True
+        if len(columns.accounts):
+            columns.accounts[rows] = [NOBODY if post.not_owned else account_of(post) for post in posts]
+        for post in posts:
+            if post.author or post.text:
+                self._words[post.post_id] = (post.author, post.text)
+            else:
+                self._words.pop(post.post_id, None)
+
+    def release(self, partition: int) -> list[PostId]:
+        """All of a partition is restored: planners may have its Posts. Returns them, longest seen first."""
+        columns = self._columns
+        rows = np.flatnonzero((columns.partitions == partition) & (columns.states != State.FREE))
+        columns.in_flight[rows] = False
+        if len(columns.in_flight_28h):
+            columns.in_flight_28h[rows] = False
+        post_ids: list[PostId] = columns.post_ids[rows[np.argsort(columns.seen[rows])]].tolist()
+        self._owners.readmit(post_ids)
+        return post_ids
+
+    def _restore_growth(self, rows: NDArray[np.intp], posts: Sequence[SavedPost]) -> None:
+        if not self._grown:
+            return
+        columns = self._columns
+        for counts, at, growing in (
+            (columns.base, columns.base_at, [post.base for post in posts]),
+            (columns.kept, columns.kept_at, [post.kept for post in posts]),
+        ):
+            at[rows] = [one.at if one is not None else 0.0 for one in growing]
+            counts[rows] = self._table(self._grown, [{} if one is None else one.counts for one in growing])
+
+    def _table(
+        self, metrics: Sequence[MetricName], values: Sequence[Mapping[MetricName, float]]
+    ) -> FloatArray:
+        nan = float("nan")
+        return np.array([[one.get(metric, nan) for metric in metrics] for one in values]).reshape(
+            len(values), len(metrics)
+        )
