@@ -164,8 +164,8 @@ class Kills:
             )
 
     def _take(self, record: Any, _: float) -> None:  # noqa: ANN401 -- kafka-python's
-        if record.value is None:
-            return
+        if record.value is None or not record.key.isdigit():
+            return  # a tombstone, or a claim
         measured_at = orjson.loads(record.value).get("measured_at")
         if measured_at is not None:
             self.journal.append(Journalled(int(record.key), float(measured_at), record.timestamp / 1000))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 5.0
 _NOT_FOUND: Final = 404
+_CLAIM: Final = b"claim"
 
 
 class GoneError(Exception):
@@ -137,11 +138,30 @@ def topics_of(bootstrap: str) -> set[str]:
 
 def read_journal(bootstrap: str, topic: str) -> Journal:
     """The journal as of now."""
+    return journal_of(read_all(bootstrap, topic))
+
+
+def journal_of(records: Iterable[Any]) -> Journal:
+    """What these records come to, those of a partition in order.
+
+    A claim begins a time in which only its writer's records hold; what stands before the first one holds.
+    """
+    writers: dict[int, str] = {}
     last: dict[int, bool] = {}
-    for record in read_all(bootstrap, topic):
-        last[int(record.key)] = record.value is not None
+    for record in records:
+        by = _writer(record)
+        if record.key == _CLAIM:
+            writers[record.partition] = by
+        elif writers.get(record.partition, by) == by:
+            last[int(record.key)] = record.value is not None
     living = frozenset(one for one, lives in last.items() if lives)
     return Journal(living, frozenset(last) - living)
+
+
+def _writer(record: Any) -> str:  # noqa: ANN401 -- kafka-python's
+    if record.value is not None:
+        return str(json.loads(record.value)["by"])
+    return dict(record.headers)["by"].decode()  # type: ignore[no-any-return]
 
 
 def read_dead_letters(bootstrap: str, topic: str) -> set[bytes]:
