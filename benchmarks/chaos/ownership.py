@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Span: TypeAlias = "tuple[float, float]"
 """From and to, in epoch seconds."""
+
+
+_ENDS: Final = ("sightings_revoked", "sightings_lost")
+_EVENTS: Final = ("sightings_assigned", "journal_read", *_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,9 @@ class Unowned:
     begins: float = 0.0
 
 
-def owned(life: Life) -> dict[int, list[Span]]:
-    """When this worker owned each partition, by its log."""
+def owned(life: Life, *, restored: bool = False) -> dict[int, list[Span]]:
+    """When this worker owned each partition, by its log; ``restored``: from when it had read its journal."""
+    begins = "journal_read" if restored else "sightings_assigned"
     since: dict[int, float] = {}
     spans: dict[int, list[Span]] = {}
 
@@ -48,9 +53,9 @@ def owned(life: Life) -> dict[int, list[Span]]:
             continue
         name, at, partitions = event
         for partition in partitions:
-            if name == "sightings_assigned":
+            if name == begins:
                 since.setdefault(partition, at)
-            else:
+            elif name in _ENDS:
                 ends(partition, at)
     for partition in list(since):
         ends(partition, life.ended_at)
@@ -58,12 +63,17 @@ def owned(life: Life) -> dict[int, list[Span]]:
 
 
 def longest_unowned(
-    lives: Iterable[Life], partitions: int, whole: Span, excused: Iterable[Span] = ()
+    lives: Iterable[Life],
+    partitions: int,
+    whole: Span,
+    excused: Iterable[Span] = (),
+    *,
+    restored: bool = False,
 ) -> Unowned:
-    """The longest in the time ``whole``; time that is excused does not count."""
+    """The longest in the time ``whole``; time that is excused does not count. ``restored``: see ``owned``."""
     spans: dict[int, list[Span]] = {number: [] for number in range(partitions)}
     for life in lives:
-        for partition, of in owned(life).items():
+        for partition, of in owned(life, restored=restored).items():
             spans[partition] += of
     excused = list(excused)
     worst = Unowned(0.0)
@@ -91,12 +101,14 @@ def without(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
 
 
 def _event(line: str) -> tuple[str, float, Sequence[int]] | None:
-    if '"sightings_' not in line or not line.endswith("}"):
+    if not line.endswith("}") or not any(f'"{name}"' in line for name in _EVENTS):
         return None
     try:
         told = json.loads(line)
     except json.JSONDecodeError:
         return None  # cut off when the worker was killed
-    if told.get("event") not in {"sightings_assigned", "sightings_revoked", "sightings_lost"}:
+    name = told.get("event")
+    if name not in _EVENTS:
         return None
-    return told["event"], datetime.fromisoformat(told["timestamp"]).timestamp(), told["partitions"]
+    partitions = told["partitions"] if "partitions" in told else [told["partition"]]
+    return name, datetime.fromisoformat(told["timestamp"]).timestamp(), partitions

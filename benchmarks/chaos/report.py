@@ -135,6 +135,9 @@ def _owners(story: Story, report: Report) -> None:
     limit = SESSION + UNOWNED_MARGIN
     during = _in_force(story, (worst.begins, worst.begins + worst.seconds))
     report.tell("longest_unowned", worst.seconds, "s", limit=limit, partition=worst.partition, during=during)
+    late = longest_unowned(lives, SIGHTINGS_PARTITIONS, story.whole, excused, restored=True)
+    during = _in_force(story, (late.begins, late.begins + late.seconds))
+    report.tell("longest_unrestored", late.seconds, "s", partition=late.partition, during=during)
     if worst.seconds > limit:
         report.failures.append(
             f"partition {worst.partition} had no owner for {worst.seconds:.1f} s from {worst.begins:.3f} on"

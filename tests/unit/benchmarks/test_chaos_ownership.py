@@ -68,3 +68,11 @@ def test_excused_time_does_not_count() -> None:
 )
 def test_holes_are_cut_out(holes: list[tuple[float, float]], left: list[tuple[float, float]]) -> None:
     assert without([(0, 10)], holes) == left
+
+
+def test_a_partition_is_restored_once_its_journal_was_read() -> None:
+    read = {"partition": 0, "event": "journal_read", "timestamp": datetime.fromtimestamp(14, UTC).isoformat()}
+    life = Life("a", log(("assigned", 10, [0])) + "\n" + json.dumps(read), 30)
+    assert owned(life) == {0: [(10, 30)]}
+    assert owned(life, restored=True) == {0: [(14, 30)]}
+    assert longest_unowned([life], 1, (10, 30), restored=True) == Unowned(4, 0, 10)
