@@ -9,10 +9,12 @@ from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
 from worker.editions import Outlet
+from worker.engagement import Slots
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
 from worker.journal import Journal, KeeperSettings
+from worker.membership import Membership
 from worker.model import MetricName, Seconds
 from worker.planner import AgeDecay, AgeDecaySettings
 from worker.publish.http.app import create_app
@@ -152,7 +154,7 @@ def make_sightings_reader(
     inbox: Inbox,
     commits: Commits,
     *,
-    proved: Callable[[Seconds], None],
+    membership: Membership,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
@@ -165,7 +167,7 @@ def make_sightings_reader(
         commits,
         partitions=settings.kafka.sightings_partitions,
         queue_posts=settings.watchlist.queue_posts,
-        proved=proved,
+        membership=membership,
         failed=failed,
         progressed=progressed,
         clock=clock,
@@ -196,6 +198,27 @@ def make_journal(
         progressed=progressed,
         clock=clock,
         telemetry=telemetry,
+    )
+
+
+def make_slots(settings: Settings, clock: Clock) -> Slots:
+    """The contract's minute as all workers share it."""
+    engagement = settings.engagement
+    return Slots(
+        engagement.requests_per_minute,
+        settings.kafka.sightings_partitions,
+        Seconds(engagement.headroom),
+        clock,
+    )
+
+
+def make_membership(settings: Settings, slots: Slots, clock: Clock) -> Membership:
+    """What gives this worker its share of the slots."""
+    return Membership(
+        slots,
+        Seconds(settings.kafka.session_timeout),
+        clock,
+        alone_goes_on=settings.engagement.ask_without_kafka,
     )
 
 

@@ -84,7 +84,9 @@ class Worker:
             telemetry=telemetry,
         )
         self._planner = parts.make_planner(settings)
-        self._quota = Quota(settings.engagement.requests_per_minute, clock)
+        slots = parts.make_slots(settings, clock)
+        self._membership = parts.make_membership(settings, slots, clock)
+        self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
         self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)
         self._handles = Handles(
@@ -197,9 +199,6 @@ class Worker:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._handles.learn, month, handle)
 
-    def _prove(self, at: Seconds) -> None:
-        """We were in the group at this moment (monotonic): from the threads of the consumer."""
-
     def _set_failure(self, error: BaseException) -> None:
         if not self.failure.done():
             self.failure.set_result(error)
@@ -255,7 +254,7 @@ class Worker:
             owning,
             self._inbox,
             self._journal.commits,
-            proved=self._prove,
+            membership=self._membership,
             failed=self.fail,
             progressed=self._progress.of("sightings"),
             clock=self.clock,
@@ -359,6 +358,7 @@ class Worker:
             self.tracker.count()
             self._handles.tell()
             self._api_watch.look()
+            self._membership.look(self._watch)
             await asyncio.sleep(_COUNT_EVERY)
 
     # The parts that are made of others

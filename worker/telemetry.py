@@ -192,7 +192,9 @@ class Telemetry:
             "toptweets_ids_in_flight", "Post IDs asked for and not answered", registry=registry
         )
         self.quota_limit = Gauge(
-            "toptweets_quota_requests_per_minute", "Requests allowed in a rolling minute", registry=registry
+            "toptweets_quota_requests_per_minute",
+            "Requests allowed in a rolling minute: this worker's share of the contract at the moment",
+            registry=registry,
         )
         self.quota_used = Gauge(
             "toptweets_quota_used_requests", "Requests counted in the last rolling minute", registry=registry

@@ -106,9 +106,9 @@ def budget() -> list[Json]:
     return [
         over_time(
             "Budget",
-            "Requests of the last rolling minute, of all workers, and what the contract allows.",
+            "Requests of the last rolling minute, of all workers, and what they are allowed together.",
             query("sum(toptweets_quota_used_requests)", "used"),
-            query("max(toptweets_quota_requests_per_minute)", "allowed"),
+            query("sum(toptweets_quota_requests_per_minute)", "allowed"),
             unit="reqpm",
         ),
         over_time(

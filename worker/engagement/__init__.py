@@ -12,6 +12,7 @@ from worker.engagement.query import Query, Window
 from worker.engagement.quota import Quota
 from worker.engagement.requester import Access, Requester, RetryPolicy
 from worker.engagement.signing import AccountSigner, AppSigner
+from worker.engagement.slots import Slot, Slots
 from worker.engagement.transport import HttpTransport, Reply, Transport
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "Reply",
     "Requester",
     "RetryPolicy",
+    "Slot",
+    "Slots",
     "StoppedError",
     "TransientError",
     "Transport",

@@ -8,17 +8,21 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from worker.engagement import headers as said
+from worker.model import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from worker.model import Clock, Seconds
+    from worker.engagement.slots import Slot, Slots
+    from worker.model import Clock
 
 MINUTE: Final = 60.0
 _SECOND: Final = 1.0
 _LONGEST_HOLD: Final = 15 * MINUTE
 _MARGIN: Final = 0.001
 """Seconds added to a minute, so that rounding cannot make it a shorter one."""
+_LONGEST_SLEEP: Final = 1.0
+"""Seconds between two looks at slots: partitions come and go meanwhile."""
 
 Sleep: TypeAlias = "Callable[[float], Awaitable[object]]"
 
@@ -26,10 +30,21 @@ Sleep: TypeAlias = "Callable[[float], Awaitable[object]]"
 class Permit:
     """The right to send one request. It must be ended when the answer came, or when none will."""
 
-    __slots__ = ("_quota",)
+    __slots__ = ("_quota", "_slot")
 
-    def __init__(self, quota: Quota) -> None:
+    def __init__(self, quota: Quota, slot: Slot | None = None) -> None:
         self._quota: Quota | None = quota
+        self._slot = slot
+
+    def fresh(self) -> bool:
+        """Whether the request may leave now. To be asked right before it does: the process may have slept."""
+        return self._quota is not None and self._quota.fresh(self._slot)
+
+    def give_back(self) -> None:
+        """Nothing was sent with it, and nothing will be. Its slot, if it has one, stays used."""
+        if self._quota is not None:
+            self._quota.given_back()
+            self._quota = None
 
     def end(self) -> None:
         """The API has counted this request by now, if it ever does. A second call does nothing."""
@@ -52,15 +67,15 @@ class _Span:
             self._ended.popleft()
         return in_flight + len(self._ended)
 
-    def ready_at(self, now: float, in_flight: int) -> float:
-        """When there is room for one more."""
-        too_many = self.used(now, in_flight) - self.limit
+    def ready_at(self, now: float, in_flight: int, limit: int) -> float:
+        """When there is room for one more under this limit."""
+        too_many = self.used(now, in_flight) - limit
         if too_many < 0:
             return now
         if too_many < len(self._ended):
             return self._ended[too_many] + self._kept_for
         # All that could make room are in flight: look again soon.
-        return now + min(1.0, self._kept_for / self.limit)
+        return now + min(1.0, self._kept_for / limit)
 
     def end(self, now: float) -> None:
         """A request was answered: it is held for a span from now."""
@@ -77,12 +92,19 @@ class Quota:
 
     ``hold`` and ``learn`` correct it by what the API says; they never raise the limit above the contract's.
     Where the API tells a limit per second, that is kept in the same way.
+
+    With ``slots``, the limit is shared with other workers: a permit needs a slot besides, which paces it, and
+    what is held is bounded by how many slots this worker had. The slots keep the limit over all workers while
+    requests arrive in time; a worker that owns them all keeps it whatever the network does.
     """
 
-    def __init__(self, limit: int, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, limit: int, clock: Clock, sleep: Sleep = asyncio.sleep, *, slots: Slots | None = None
+    ) -> None:
         self.contract = limit
         self._clock = clock
         self._sleep = sleep
+        self.slots = slots
         self._in_flight = 0
         self._minute = _Span(MINUTE, limit)
         self._second: _Span | None = None
@@ -99,25 +121,47 @@ class Quota:
         return self._minute.limit
 
     @property
+    def share(self) -> float:
+        """Requests a minute that are this worker's at the moment; without slots, all of ``limit``."""
+        return self.limit if self.slots is None else self.slots.share
+
+    @property
     def used(self) -> int:
         """Requests held against the current minute."""
         return self._minute.used(self.now(), self._in_flight)
 
     def wait(self) -> Seconds:
-        """How long until a permit may be had, in seconds; 0 when one is there now."""
+        """How long until a permit may be had, in seconds; 0 when one is there now.
+
+        With slots it is infinite while there are none: look again when partitions may have come.
+        """
         now = self.now()
-        ready_at = max(
-            self._next_at, self._held_until, *(span.ready_at(now, self._in_flight) for span in self._spans)
-        )
-        return max(0.0, ready_at - now)  # type: ignore[return-value]
+        if self.slots is None:
+            ready_at = max(self._next_at, self._room_at(now, self.limit))
+        else:
+            offer = self.slots.offer()
+            ready_at = now + offer.wait
+            room_at = self._room_at(now, offer.room)
+            if room_at > now:
+                # Not for longer than to the next slot: it may have more room.
+                ready_at = max(ready_at, min(room_at, now + offer.pace))
+        return max(0.0, self._held_until - now, ready_at - now)  # type: ignore[return-value]
 
     def try_take(self) -> Permit | None:
         """A permit, if one is there now."""
         if self.wait() > 0:
             return None
+        slot: Slot | None = None
+        if self.slots is None:
+            self._next_at = self.now() + MINUTE / self.limit
+        elif (slot := self.slots.try_take()) is None:
+            return None
         self._in_flight += 1
-        self._next_at = self.now() + MINUTE / self.limit
-        return Permit(self)
+        return Permit(self, slot)
+
+    def fresh(self, slot: Slot | None) -> bool:
+        """Whether a request may still leave with the permit of this slot."""
+        return slot is None or self.slots is None or self.slots.fresh(slot)
 
     def ended(self) -> None:
         """A request is over: its minute begins."""
@@ -125,10 +169,14 @@ class Quota:
         for span in self._spans:
             span.end(self.now())
 
+    def given_back(self) -> None:
+        """A permit was not used."""
+        self._in_flight -= 1
+
     async def ready(self) -> None:
         """Wait until a permit is there; another waiter may take it first."""
         while (wait := self.wait()) > 0:
-            await self._sleep(wait)
+            await self._sleep(wait if self.slots is None else min(wait, _LONGEST_SLEEP))
 
     async def take(self) -> Permit:
         """Wait for a permit and take it."""
@@ -140,13 +188,18 @@ class Quota:
 
     def hold(self, seconds: Seconds) -> None:
         """No permits for so long: the API said that it has enough."""
-        self._held_until = max(self._held_until, self.now() + min(seconds, _LONGEST_HOLD))
+        held = min(seconds, Seconds(_LONGEST_HOLD))
+        self._held_until = max(self._held_until, self.now() + held)
+        if self.slots is not None:
+            self.slots.skip(held)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take the API's own account from the headers of an answer. A header that is missing says nothing."""
         limit = said.whole(headers.get("x-per-minute-limit"))
         if limit is not None and limit > 0:
             self._minute.limit = min(self.contract, limit)
+            if self.slots is not None:
+                self.slots.regrid(self.limit)
         limit = said.whole(headers.get("x-per-second-limit"))
         if limit is not None and limit > 0:
             self._second = self._second or _Span(_SECOND, limit)
@@ -156,6 +209,14 @@ class Quota:
             if remaining is not None and remaining <= 0:
                 reset = said.until_reset(headers, self._clock.now(), family, longest)
                 self.hold(reset or longest / self.limit)  # type: ignore[arg-type]
+
+    def _room_at(self, now: float, room: int) -> float:
+        """When the minute holds fewer requests than that, and the second fewer than it may."""
+        minute = self._minute.ready_at(now, self._in_flight, room)
+        if self._second is None:
+            return minute
+        room = self._second.limit if self.slots is None else self.slots.part_of(self._second.limit)
+        return max(minute, self._second.ready_at(now, self._in_flight, room))
 
     @property
     def _spans(self) -> tuple[_Span, ...]:

@@ -152,8 +152,12 @@ class Requester:
 
     async def _send(self, url: str, request: Request, authorization: str, permit: Permit | None) -> Reply:
         headers = {"Authorization": authorization, "Content-Type": "application/json"}
-        permit = permit or await self._waited_permit()
         endpoint = request.query.endpoint.value
+        # Fetching a token may have taken long, or the process have been frozen: the slot may be over.
+        while permit is None or not permit.fresh():
+            if permit is not None:
+                permit.give_back()
+            permit = await self._waited_permit()
         self._telemetry.request_ids.labels(endpoint).observe(len(request.post_ids))
         started = self._clock.monotonic()
         try:

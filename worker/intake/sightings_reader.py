@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 from kafka import TopicPartition
@@ -37,12 +37,25 @@ _HAND_OVER_AT_STOP: Final = 8.0
 _COMMIT_AT_STOP_MS: Final = 1500
 
 
+class Membership(Protocol):
+    """Who hears of our place in the group, in the client's threads: at once, and without waiting."""
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """These are ours."""
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """These are another's, or about to be."""
+
+    def proved(self, at: Seconds) -> None:
+        """The group knew us at this moment (monotonic)."""
+
+
 class SightingsReader:
     """Reads ``<group>.sightings`` as a member of the group ``<group>.owners``.
 
     A partition that is assigned is held until it is ``release``d: when the journal's Posts are restored.
     Offsets are committed as ``commits`` tells them: when the journal has what was read. Each commit that is
-    accepted proves that we are in the group; ``proved`` is called with the moment it was sent.
+    accepted proves that we are in the group; ``membership`` hears of it, with the moment it was sent.
     """
 
     def __init__(
@@ -53,7 +66,7 @@ class SightingsReader:
         *,
         partitions: int,
         queue_posts: int,
-        proved: Callable[[Seconds], None],
+        membership: Membership,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -64,7 +77,7 @@ class SightingsReader:
         self._commits = commits
         self._partitions = partitions
         self._queue_posts = queue_posts
-        self._proved = proved
+        self._membership = membership
         self._clock = clock
         self._telemetry = telemetry
         self._polling = Polling(
@@ -182,7 +195,7 @@ class SightingsReader:
             return
         self._consumer.pause(*partitions)
         turn = self._commits.own(partitions)
-        self._proved(self._clock.monotonic())
+        self._membership.assigned(_numbers(partitions))
         with self._lock:
             self._held |= set(partitions)
             self._inbox.put(Assigned(_numbers(partitions), turn))
@@ -191,6 +204,7 @@ class SightingsReader:
         """These partitions are being taken away: have the journal get them, and commit, for a moment."""
         if not partitions:
             return
+        self._membership.revoked(_numbers(partitions))
         handed_over = threading.Event()
         self._let_go(partitions, handed_over)
         if not self._handed_over.is_set():
@@ -205,6 +219,7 @@ class SightingsReader:
     def lost(self, partitions: Sequence[Partition]) -> None:
         """These partitions are another member's already."""
         if partitions:
+            self._membership.revoked(_numbers(partitions))
             self._commits.disown(partitions)
             self._let_go(partitions, None)
 
@@ -248,7 +263,7 @@ class SightingsReader:
         if failed:
             self._commits.failed(taken)
         else:
-            self._proved(sent_at)
+            self._membership.proved(sent_at)
         if failed != self._commit_troubled:
             self._commit_troubled = failed
             if failed:

@@ -228,6 +228,17 @@ class Engagement(Section):
     requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         60, description="the contract: requests in any rolling minute"
     )
+    headroom: Duration = Field(
+        2.0,
+        ge=0.2,
+        description="added to the rolling minute for clocks of workers that differ, the network and pauses; "
+        "costs headroom/60 of the requests; the same in all workers",
+    )
+    ask_without_kafka: bool = Field(
+        True,
+        description="a worker that is alone goes on asking while no broker can be reached; "
+        "one that shares the quota stops until it is known to be in the group",
+    )
     in_flight: Annotated[int, Field(ge=1, le=256)] = Field(4, description="requests under way at once")
     timeout: Duration = Field(20.0, gt=0, description="the longest wait for one answer")
     attempts: Annotated[int, Field(ge=1, le=20)] = Field(

@@ -25,6 +25,7 @@ from worker.engagement import (
     Reply,
     Requester,
     RetryPolicy,
+    Slots,
 )
 from worker.model import PUBLIC_METRICS, MetricName, PostId, Seconds, Timestamp, first_post_id
 from worker.telemetry import Telemetry
@@ -243,12 +244,13 @@ def bench(
     limit: int = 60_000,
     attempts: int = 4,
     latency: float = 0.1,
+    slots: bool = False,
 ) -> Bench:
-    """To be made in the loop that runs it."""
+    """To be made in the loop that runs it. ``slots``: the quota has them, of one worker that owns all."""
     clock = LoopClock()
     telemetry = Telemetry(CollectorRegistry())
     api = FakeApi(list(answers), otherwise, latency)
-    quota = Quota(limit, clock)
+    quota = Quota(limit, clock, slots=own_all(Slots(limit, 3, Seconds(2.0), clock)) if slots else None)
     circuit = Circuit(Seconds(300.0), clock, telemetry)
     requester = Requester(
         "http://api.example/",
@@ -262,6 +264,13 @@ def bench(
     asker = Asker(requester, app, allowance=Allowance(Reach(), clock), clock=clock, telemetry=telemetry)
     query = Query(Endpoint.TOTALS, tuple(metrics))
     return Bench(asker, query, api, quota, circuit, telemetry)
+
+
+def own_all(slots: Slots) -> Slots:
+    """As the only worker of the group has them, for ever."""
+    slots.own(range(slots.partitions))
+    slots.renew(Seconds(1e9))
+    return slots
 
 
 async def gives_up(work: Coroutine[Any, Any, object]) -> EngagementError:

@@ -1,0 +1,177 @@
+"""The quota over several workers: they come, go, freeze and wake; no rolling minute of the API has more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.group_world import ROUNDING, Terms, World, most_in_a_minute
+
+if TYPE_CHECKING:
+    from tests.property.group_world import SimWorker
+
+LIMITS = [1, 2, 7, 60, 600, 6000]
+LASTING = {1: 900.0, 2: 900.0, 7: 600.0, 60: 300.0, 600: 150.0, 6000: 75.0}
+"""Seconds that are simulated under a limit."""
+
+HAPPENINGS = st.tuples(
+    st.floats(0.02, 1),
+    st.sampled_from(["move", "move", "kill", "start", "restart", "freeze", "suspend", "idle", "step"]),
+    st.integers(0, 30),
+    st.floats(0, 1),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, limit: int) -> World:
+    """Workers whose clocks and network are as bad as the headroom allows, together."""
+    headroom = draw(st.sampled_from([0.2, 2.0, 6.0]))
+    skew = draw(st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1)) * headroom / 4
+    return World(
+        Terms(
+            limit=limit,
+            partitions=draw(st.sampled_from([1, 3, 12, 16])),
+            headroom=headroom,
+            skew=skew,
+            latency=draw(st.sampled_from([0.5, 0.9, 3.0])) * headroom,
+            counted=max(0.0, headroom / 2 - 2 * skew - ROUNDING),
+            lag=draw(st.sampled_from([0.5, 1.5])) * headroom,
+        ),
+        draw(st.integers(0, 2**32)),
+    )
+
+
+def happen(world: World, kind: str, number: int, how_much: float) -> None:
+    living = [worker for worker in world.workers if worker.alive]
+    if kind == "start" or not living:
+        if len(living) < 5:
+            world.start()
+        return
+    worker = living[number % len(living)]
+    match kind:
+        case "move":
+            world.move(number % world.terms.partitions, worker)
+        case "kill":
+            worker.alive = False
+        case "restart":
+            world.restart(worker)
+        case "freeze":
+            # Half of them outlast the session: the worker wakes as a zombie.
+            worker.frozen_until = max(worker.frozen_until, world.at + how_much * 2 * world.terms.session)
+        case "suspend":
+            # The whole machine sleeps, and its monotonic clock stands.
+            slept = how_much * 2 * world.terms.session
+            worker.frozen_until = max(worker.frozen_until, world.at + slept)
+            worker.clock.booted -= slept
+        case "idle":
+            worker.idle_until = world.at + how_much * 60
+        case "step":
+            worker.clock.skew = (2 * how_much - 1) * world.terms.skew
+
+
+def check(world: World) -> None:
+    assert most_in_a_minute(world.counted) <= world.terms.limit
+    numbers = Counter(slot.number for slot in world.taken)
+    assert [number for number, times in numbers.items() if times > 1] == []
+
+
+def simulate(world: World, workers: int, happenings: list[tuple[float, str, int, float]]) -> None:
+    lasting = LASTING[world.terms.limit]
+    for _ in range(workers):
+        world.start()
+    for at, kind, number, how_much in sorted(happenings):
+        world.run(at * lasting)
+        happen(world, kind, number, how_much)
+    world.run(lasting)
+    check(world)
+
+
+def lives(limit: int, examples: int) -> None:
+    @settings(deadline=None, max_examples=examples)
+    @given(worlds(limit), st.integers(1, 5), st.lists(HAPPENINGS, max_size=25))
+    def lived(world: World, workers: int, happenings: list[tuple[float, str, int, float]]) -> None:
+        simulate(world, workers, happenings)
+
+    lived()
+
+
+@pytest.mark.parametrize(
+    ("limit", "examples"), [(1, 150), (2, 150), (7, 100), (60, 60), (600, 15), (6000, 4)]
+)
+def test_whatever_workers_do_no_rolling_minute_has_more_than_the_limit(limit: int, examples: int) -> None:
+    lives(limit, examples)
+
+
+def calm(limit: int, workers: int, partitions: int, latency: float, seed: int) -> World:
+    headroom = 2.0
+    terms = Terms(limit, partitions, headroom, 0.0, latency * headroom, headroom / 2 - ROUNDING, lag=0.02)
+    world = World(terms, seed)
+    for _ in range(workers):
+        world.start()
+    return world
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@given(data=st.data())
+@settings(deadline=None, max_examples=6)
+def test_while_all_is_calm_and_there_is_work_hardly_a_slot_is_left(limit: int, data: st.DataObject) -> None:
+    workers, partitions = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([1, 3, 12, 16]))
+    world = calm(limit, workers, partitions, data.draw(st.floats(0, 0.95)), data.draw(st.integers(0, 999)))
+    settled, lasting = 70.0, LASTING[limit] + 100.0
+    world.run(lasting)
+    used = sum(1 for at in world.taken_at if at >= settled)
+    slots = (lasting - settled) * limit / (60 + world.terms.headroom)
+    assert used >= 0.97 * (slots - 1)
+    check(world)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 60, 600])
+@given(data=st.data())
+@settings(deadline=None, max_examples=25)
+def test_one_worker_keeps_the_limit_whatever_the_latency_and_however_its_clock_is_set(
+    limit: int, data: st.DataObject
+) -> None:
+    headroom = data.draw(st.sampled_from([0.2, 2.0, 6.0]))
+    latency = data.draw(st.sampled_from([0.5, 5.0, 59.0, 61.0, 200.0]) | st.floats(0, 200))
+    terms = Terms(limit, data.draw(st.sampled_from([1, 12])), headroom, 0.0, latency, latency, lag=headroom)
+    world = World(terms, data.draw(st.integers(0, 2**32)))
+    worker = world.start()
+    happenings = st.tuples(
+        st.floats(0, 1),
+        st.sampled_from(["step", "freeze", "idle", "told", "held"]),
+        st.sampled_from([-86_400.0, -90.0, -30.0, -1.0, 0.3, 5.0, 59.0, 3600.0]) | st.floats(-200, 200),
+    )
+    lasting = LASTING[limit]
+    for at, kind, how_much in sorted(data.draw(st.lists(happenings, max_size=12))):
+        world.run(at * lasting)
+        trouble(worker, kind, how_much)
+    world.run(lasting)
+    assert most_in_a_minute(world.counted) <= limit
+    check_used_once_in_a_minute(world)
+
+
+def trouble(worker: SimWorker, kind: str, how_much: float) -> None:
+    now = worker.world.at
+    match kind:
+        case "step":
+            worker.clock.skew += how_much
+        case "freeze":
+            worker.frozen_until = now + min(abs(how_much), 90.0)
+        case "idle":
+            worker.idle_until = now + min(abs(how_much), 90.0)
+        case "told":
+            worker.quota.learn({"x-per-minute-limit": str(int(abs(how_much)) + 1)})
+        case "held":
+            worker.quota.learn({"x-per-minute-remaining": "0"})
+
+
+def check_used_once_in_a_minute(world: World) -> None:
+    """A slot of a wrong time may come again when the time is right, but not within a minute."""
+    last: dict[int, float] = {}
+    for slot, at in zip(world.taken, world.taken_at, strict=True):
+        assert at - last.get(slot.start, -1e9) >= 60
+        last[slot.start] = at
