@@ -97,6 +97,7 @@ class Kills:
         self.checker = Checker(
             bootstrap=self.bootstrap,
             group=GROUP,
+            topic=TOPIC,
             partitions=SIGHTINGS_PARTITIONS,
             metrics=METRICS,
             top=TOP,
@@ -105,6 +106,7 @@ class Kills:
             feed=self.feed,
             members=[self.member],
             tick=self.member.tick,
+            directory=directory,
         )
 
     def run(self, kills: int, report: Report) -> None:

@@ -19,9 +19,11 @@ from benchmarks.chaos.looking import (
     topics_of,
 )
 from benchmarks.chaos.oracle import compare, may_compete, right_boards, truth, union, wrong_values
+from benchmarks.chaos.trace import write_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from benchmarks.chaos.accounts import Produced
     from benchmarks.chaos.feed import Feed
@@ -62,6 +64,7 @@ class Checker:
 
     bootstrap: str
     group: str
+    topic: str
     partitions: int
     metrics: Sequence[str]
     top: int
@@ -70,6 +73,7 @@ class Checker:
     feed: Feed
     members: Sequence[Member]
     tick: Callable[[], None]
+    directory: Path
 
     def quiet_moment(self) -> Findings:
         """Wait until all is settled, compare, and let the stream go on.
@@ -93,6 +97,7 @@ class Checker:
             try:
                 self._account(windows, findings)
                 findings.settled_in = time.monotonic() - began
+                self._trace(findings.accounts)
                 self.api.cut()
                 self._compare(windows, findings)
             except GoneError as gone:
@@ -150,6 +155,13 @@ class Checker:
             return findings.accounts.are_right and not findings.troubles
 
         self._await(ACCOUNTED_WITHIN, look)
+
+    def _trace(self, accounts: Accounts) -> None:
+        """Keep what the topics hold of the IDs that are not where they must be, while there are brokers."""
+        astray = [*accounts.lost, *accounts.twice, *accounts.undead]
+        if astray:
+            path = self.directory / "astray.jsonl"
+            write_trace(path, self.bootstrap, self.group, self.topic, astray, self.partitions)
 
     def _compare(self, windows: Sequence[Window], findings: Findings) -> None:
         """Compare the boards of every worker with the truth."""

@@ -155,8 +155,11 @@ def _processes(story: Story, report: Report) -> None:
         )
         every = [one for samples in story.samples.values() for one in samples]
         report.tell("worker_memory_most", max(one.resident for one in every) / 2**20, "MiB")
-        report.tell("worker_descriptors_most", max(one.descriptors for one in every), "descriptors")
-        report.tell("worker_threads_most", max(one.threads for one in every), "threads")
+        for what in ("descriptors", "threads"):
+            most, name = max(
+                (getattr(one, what), name) for name, samples in story.samples.items() for one in samples
+            )
+            report.tell(f"worker_{what}_most", most, what, worker=name)
     report.tell("processes_left", len(story.left), "processes")
     report.failures += [*story.troubles, *(f"{one} is left" for one in story.left)]
 

@@ -290,6 +290,7 @@ class _Chaos:
         return Checker(
             bootstrap=self._cluster.kafka.bootstrap,
             group=GROUP,
+            topic=TOPIC,
             partitions=SIGHTINGS_PARTITIONS,
             metrics=METRICS,
             top=TOP,
@@ -298,6 +299,7 @@ class _Chaos:
             feed=self._feed,
             members=list(self._members.values()),
             tick=self._tick,
+            directory=self._story.directory,
         )
 
     @property
