@@ -19,7 +19,7 @@ from benchmarks.chaos.looking import (
     topics_of,
 )
 from benchmarks.chaos.oracle import compare, may_compete, right_boards, truth, union, wrong_values
-from benchmarks.chaos.trace import write_trace
+from benchmarks.chaos.trace import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -160,8 +160,8 @@ class Checker:
         """Keep what the topics hold of the IDs that are not where they must be, while there are brokers."""
         astray = [*accounts.lost, *accounts.twice, *accounts.undead]
         if astray:
-            path = self.directory / "astray.jsonl"
-            write_trace(path, self.bootstrap, self.group, self.topic, astray, self.partitions)
+            topics = Topics(self.bootstrap, self.group, self.topic, self.partitions)
+            topics.write_trace(self.directory / "astray.jsonl", astray)
 
     def _compare(self, windows: Sequence[Window], findings: Findings) -> None:
         """Compare the boards of every worker with the truth."""

@@ -156,9 +156,10 @@ def _processes(story: Story, report: Report) -> None:
         every = [one for samples in story.samples.values() for one in samples]
         report.tell("worker_memory_most", max(one.resident for one in every) / 2**20, "MiB")
         for what in ("descriptors", "threads"):
-            most, name = max(
-                (getattr(one, what), name) for name, samples in story.samples.items() for one in samples
-            )
+            peaks = {
+                name: max(getattr(one, what) for one in samples) for name, samples in story.samples.items()
+            }
+            name, most = max(peaks.items(), key=lambda one: one[1])
             report.tell(f"worker_{what}_most", most, what, worker=name)
     report.tell("processes_left", len(story.left), "processes")
     report.failures += [*story.troubles, *(f"{one} is left" for one in story.left)]
