@@ -38,6 +38,7 @@ ACCOUNTED_WITHIN: Final = 90.0
 ANSWERED_WITHIN: Final = 30.0
 BOARDS_WITHIN: Final = 30.0
 _BETWEEN_LOOKS: Final = 0.5
+_SAME_LOOKS: Final = 3
 
 
 @dataclass(slots=True)
@@ -165,12 +166,20 @@ class Checker:
 
     def _compare(self, windows: Sequence[Window], findings: Findings) -> None:
         """Compare the boards of every worker with the truth."""
-        if not self._await(
-            ANSWERED_WITHIN, lambda: not sum(window.metric("toptweets_ids_in_flight") for window in windows)
-        ):
-            findings.troubles.append(
-                f"requests are under way {ANSWERED_WITHIN:g} s after the API was cut off"
+        told = [-1.0]
+
+        def no_more_is_told() -> bool:
+            told.append(
+                sum(
+                    window.metric("toptweets_ids_answered_total", outcome)
+                    for window in windows
+                    for outcome in ("measured", "unavailable")
+                )
             )
+            return len(told) > _SAME_LOOKS and len(set(told[-_SAME_LOOKS:])) == 1
+
+        if not self._await(ANSWERED_WITHIN, no_more_is_told):
+            findings.troubles.append(f"answers come {ANSWERED_WITHIN:g} s after the API was cut off")
         merged = f"{self.group}.partials" in topics_of(self.bootstrap)
 
         def look() -> bool:

@@ -70,11 +70,13 @@ class Window:
             raise GoneError(f"{self.name}{path}: {status} {text}")
         return json.loads(text)
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric's series."""
+    def metric(self, name: str, label: str = "") -> float:
+        """The sum of a metric's series: of those with this value of a label, if one is given."""
         _, text = self.get("/metrics")
         return sum(
-            float(line.rpartition(" ")[2]) for line in text.splitlines() if re.match(rf"{name}(\{{| )", line)
+            float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if re.match(rf"{name}(\{{| )", line) and (not label or f'="{label}"' in line)
         )
 
     def boards(self) -> dict[Key, list[Row]]:

@@ -188,6 +188,9 @@ class _Chaos:
         for member in self._members.values():
             story.troubles += member.troubles
             story.runs += member.runs
+        with (story.directory / "samples.jsonl").open("w") as out:
+            for name, samples in story.samples.items():
+                out.writelines(json.dumps({"worker": name, **asdict(one)}) + "\n" for one in samples)
 
     # Faults
 
