@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import socket
 import threading
 import time
 import urllib.request
@@ -15,7 +17,7 @@ from urllib.parse import urlencode
 from authlib.oauth2.auth import ClientAuth
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaConnectionError
+from kafka.errors import InvalidProducerEpochError, KafkaConnectionError, KafkaError, ProducerFencedError
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 if TYPE_CHECKING:
@@ -26,6 +28,15 @@ _BATCH_BYTES: Final = 131_072
 _LINGER_MS: Final = 20
 _RECONNECT_MS: Final = 5_000
 _MAX_BLOCK_MS: Final = 2_000
+_TRANSACTION_MS: Final = 15_000
+"""When brokers end a transaction whose producer vanished: readers of what is committed wait for it."""
+_TRANSACTION_BACKOFF_MS: Final = 20
+"""A transaction right after another one is refused for some milliseconds; kafka-python then sleeps this."""
+_TRANSACTION_LINGER_MS: Final = 2
+_DISCARD_TIMEOUT: Final = 1.0
+_FENCED: Final = (ProducerFencedError, InvalidProducerEpochError)
+_CONNECT_TIMEOUT: Final = 1.0
+_PORT: Final = "9092"
 _TOKEN_TIMEOUT: Final = 10.0
 _TOKEN_MARGIN: Final = 60.0
 _TOKEN_LIFE: Final = 300.0
@@ -61,22 +72,26 @@ class KafkaConnections:
             metadata_max_age_ms=30_000,
         )
 
-    def reader(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
-        """A consumer of no group: it is told which partitions to read."""
+    def reader(self, *, committed: bool = False) -> Any:  # noqa: ANN401 -- kafka-python is untyped
+        """A consumer of no group: it is told which partitions to read.
+
+        With ``committed`` it reads nothing of transactions that are open or were aborted.
+        """
         return KafkaConsumer(
             **self._common,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=self._kafka.poll_records,
+            isolation_level="read_committed" if committed else "read_uncommitted",
         )
 
-    def producer(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
+    def producer(self) -> Producer:
         """A producer that waits for all in-sync copies and keeps the order of a partition.
 
         Not idempotent: whatever is sent twice overwrites itself, and an idempotent producer dies with the
         broker's memory of it. One request under way a connection keeps the order when a send is tried again.
         """
-        return KafkaProducer(
+        return Producer(
             **self._common,
             acks="all",
             enable_idempotence=False,
@@ -86,11 +101,75 @@ class KafkaConnections:
             max_block_ms=_MAX_BLOCK_MS,
         )
 
+    def transactional_producer(self, transactional_id: str) -> Producer:
+        """A producer of transactions. Of those with the same ID, brokers take from the newest one alone."""
+        return Producer(
+            **self._common,
+            acks="all",
+            transactional_id=transactional_id,
+            transaction_timeout_ms=_TRANSACTION_MS,
+            retry_backoff_ms=_TRANSACTION_BACKOFF_MS,
+            linger_ms=_TRANSACTION_LINGER_MS,
+            batch_size=_BATCH_BYTES,
+            max_block_ms=_MAX_BLOCK_MS,
+        )
+
+    def reachable(self) -> bool:
+        """Whether any broker accepts a connection now: a quick question before a client is made again.
+
+        A client of kafka-python that cannot be made leaves sockets for the garbage collector, or for ever.
+        """
+        return any(_accepts(server) for server in self._kafka.bootstrap_servers)
+
     def admin(self) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A client for creating and describing topics."""
         # It takes all options but the ciphers, which it leaves to Python.
         known = self._common.keys() & KafkaAdminClient.DEFAULT_CONFIG.keys()
         return KafkaAdminClient(**{name: self._common[name] for name in known})
+
+
+class Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python is untyped
+    """kafka-python's producer, with what it lacks: it is known when it died, and can be let go of at once."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 -- kafka-python's options
+        super().__init__(**options)
+        if self._transaction_manager is not None and self._transaction_manager.is_transactional():
+            # When told that its epoch is old, it would ask for a new one, and so fence out its successor.
+            self._transaction_manager._supports_epoch_bump = lambda: False  # noqa: SLF001 -- no setting does it
+
+    @property
+    def dead(self) -> bool:
+        """Whether it will never send again: it is closed, its thread has ended, or it is in a fatal state."""
+        fatal = self._transaction_manager is not None and self._transaction_manager.has_fatal_error()
+        return bool(fatal or self._closed or not self._sender.is_alive())
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it is dead because brokers know a newer producer with its transactional ID."""
+        manager = self._transaction_manager
+        return bool(self.dead and manager is not None and isinstance(manager.last_error, _FENCED))
+
+    def discard(self) -> None:
+        """Let go of it without waiting for brokers: what is not acknowledged fails. Any number of times."""
+        # ``close`` alone leaves the thread running and its records waiting when they are not sent in time.
+        self._sender.force_close()
+        if threading.current_thread() is not self._sender:
+            self._sender.join(_DISCARD_TIMEOUT)
+        if not self._sender.is_alive():
+            # A thread that died has not closed its sockets.
+            with contextlib.suppress(KafkaError, RuntimeError, OSError):
+                self._sender._client.close()  # noqa: SLF001 -- nothing else closes them
+        self._accumulator.abort_incomplete_batches()
+        with contextlib.suppress(KafkaError):
+            self.close(timeout=0)
+        self._closed = True
+
+    def begin_ending(self, *, commit: bool) -> Any:  # noqa: ANN401 -- kafka-python's result
+        """As ``commit_transaction`` and ``abort_transaction``, without waiting; gives what to look at."""
+        manager = self._transaction_manager
+        result = manager.begin_commit() if commit else manager.begin_abort()
+        self._sender.wakeup()
+        return result
 
 
 def security_options(security: KafkaSecurity) -> dict[str, Any]:
@@ -174,6 +253,17 @@ def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         error.close()
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__} in its answer"
+
+
+def _accepts(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    if not port.isdigit():
+        host, port = server, _PORT
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _CONNECT_TIMEOUT):
+            return True
+    except OSError:
+        return False
 
 
 def _text(path: object) -> str | None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
-from worker.board_metrics import board_metric
+from worker.destination import Destination
 from worker.model import Entry, Leaderboard, Standings
-from worker.publish.protocol import PublishError
+from worker.publish.protocol import Office, PublishError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from worker.merging import Merger
     from worker.model import Campaign, Clock, MetricName, PostId, Seconds, Timestamp
     from worker.publish.protocol import Publisher
     from worker.telemetry import Telemetry
@@ -32,6 +33,7 @@ _ROUNDS: Final = 10
 was measured again is fresher, and readers are told how fresh each is."""
 
 _RETRY_WAIT: Final = 1.0
+_NOTHING: Final = object()
 
 
 class PlaceHistory:
@@ -65,20 +67,56 @@ class PlaceHistory:
 
 
 class Outlet:
-    """One destination with what it was not given yet: the newest of each leaderboard, however slow it is."""
+    """One destination with what it was not given yet: the newest of each leaderboard, however slow it is.
 
-    def __init__(self, publisher: Publisher, clock: Clock, telemetry: Telemetry) -> None:
+    One that is ``shared`` by all workers is given nothing before this worker ``take_over``.
+    """
+
+    def __init__(
+        self, publisher: Publisher, clock: Clock, telemetry: Telemetry, *, shared: bool = False
+    ) -> None:
+        self.shared = shared
         self._publisher = publisher
-        self._clock = clock
-        self._telemetry = telemetry
+        self._destination = Destination(publisher.name, clock, telemetry)
         self._waiting: dict[Key, Leaderboard | None] = {}
         self._filled = asyncio.Event()
-        self._troubled = False
+        self._open = not shared
+        self._office = publisher if shared and isinstance(publisher, Office) else None
+        self._alive: set[Key] = set()
+        self._settled = True
+
+    @property
+    def superseded(self) -> bool:
+        """Whether it is ours to publish here, and the destination heard that another worker does."""
+        return self._open and self._office is not None and not self._office.active
+
+    def take_over(self, leaderboards: Iterable[Leaderboard]) -> None:
+        """This worker publishes here from now on, and begins with these: all that there are."""
+        self._open = True
+        if self._office is not None:
+            self._office.take_over()
+            self._alive.clear()
+            self._settled = False
+        self.offer(leaderboards, ())
+        self._filled.set()
+
+    def step_down(self) -> None:
+        """Another worker publishes here from now on: what waits is let go of."""
+        self._open = False
+        self._waiting.clear()
+        if self._office is not None:
+            self._office.step_down()
 
     def offer(self, leaderboards: Iterable[Leaderboard], withdrawn: Iterable[Key]) -> None:
         """To be published when the destination can take it."""
-        self._waiting.update((board.key, board) for board in leaderboards)
-        self._waiting.update((key, None) for key in withdrawn)
+        if not self._open:
+            return
+        for board in leaderboards:
+            self._waiting[board.key] = board
+            self._alive.add(board.key)
+        for key in withdrawn:
+            self._waiting[key] = None
+            self._alive.discard(key)
         if self._waiting:
             self._filled.set()
 
@@ -107,44 +145,43 @@ class Outlet:
         # What is taken goes on waiting until it is there: this may fail, or be cancelled to stop.
         taken = dict(self._waiting)
         self._filled.clear()
-        name = self._publisher.name
         boards = [board for board in taken.values() if board is not None]
         withdrawn = [key for key, board in taken.items() if board is None]
         try:
             if withdrawn:
                 await self._publisher.withdraw(withdrawn)
-            if boards:
+            if boards and self._open:
                 await self._publisher.publish(boards)
+            if not self._settled and self._open and self._office is not None:
+                # All of the first edition is there: what else is there is an earlier publisher's.
+                await self._office.settle(set(self._alive))
+                self._settled = True
         except PublishError as error:
             self._filled.set()
-            self._telemetry.publish_errors.labels(name).inc()
-            if not self._troubled:
-                _log.warning("publish_failing", destination=name, error=str(error))
-            self._troubled = True
+            self._destination.failed(error)
             return False
         for key, board in taken.items():
-            if self._waiting[key] is board:
+            # It may have been let go of meanwhile, or be a newer one.
+            if self._waiting.get(key, _NOTHING) is board:
                 del self._waiting[key]
-        if self._troubled:
-            _log.info("publish_works_again", destination=name)
-            self._troubled = False
-        self._telemetry.publications.labels(name).inc(len(boards))
-        self._telemetry.published_at.labels(name).set(self._clock.now())
+        self._destination.took(len(boards))
         return True
 
 
 class Editions:
-    """Makes leaderboards of what changed and offers them to every outlet."""
+    """Makes leaderboards of what changed, in all workers' partitions, and offers them to every outlet."""
 
     def __init__(
         self,
         tracker: Tracker,
+        merger: Merger,
         outlets: Sequence[Outlet],
         *,
         change_window: Seconds,
         clock: Clock,
     ) -> None:
         self._tracker = tracker
+        self._merger = merger
         self._outlets = outlets
         self._clock = clock
         self._history = PlaceHistory(change_window)
@@ -155,9 +192,10 @@ class Editions:
     def publish(self) -> int:
         """Offer what changed since the last time; returns how many leaderboards that is."""
         now = self._clock.now()
-        withdrawn = self._withdraw()
+        keys = self._to_look_at()
+        withdrawn = self._withdraw(keys)
         changed = []
-        for key in self._to_look_at():
+        for key in keys:
             board = self._leaderboard(key, now)
             before = self._shown.get(key)
             if before is None or _differs(before, board):
@@ -168,34 +206,35 @@ class Editions:
             outlet.offer(changed, withdrawn)
         return len(changed)
 
-    def _to_look_at(self) -> set[Key]:
-        keys = self._tracker.boards.take_changed()
-        campaigns = set(self._tracker.watchlist.groups.campaigns())
-        self._round = (self._round + 1) % _ROUNDS
-        keys |= {key for number, key in enumerate(self._shown) if number % _ROUNDS == self._round}
-        return {key for key in keys if key[0] in campaigns}
+    @property
+    def shown(self) -> list[Leaderboard]:
+        """All leaderboards as they were offered last."""
+        return list(self._shown.values())
 
-    def _withdraw(self) -> list[Key]:
-        closed = self._tracker.take_closed()
-        withdrawn = [key for key in self._shown if key[0] in closed]
+    def _to_look_at(self) -> set[Key]:
+        self._round = (self._round + 1) % _ROUNDS
+        due = {key for number, key in enumerate(self._shown) if number % _ROUNDS == self._round}
+        return self._merger.take_changed() | due
+
+    def _withdraw(self, keys: set[Key]) -> list[Key]:
+        """Take those away that exist no more."""
+        gone = {key for key in keys if not self._merger.exists(key)}
+        keys -= gone
+        withdrawn = [key for key in gone if key in self._shown]
         for key in withdrawn:
             del self._shown[key]
             self._history.forget(key)
         return withdrawn
 
     def _leaderboard(self, key: Key, now: Timestamp) -> Leaderboard:
-        campaign, metric = key
-        watchlist, endpoint = self._tracker.watchlist, board_metric(metric).endpoint
-        places = self._tracker.boards.merged(campaign, metric)
+        places = self._merger.places(key)
         before = self._history.ranks_before(key, now)
         entries = []
-        for rank, (post_id, value) in enumerate(places, start=1):
-            author, text = watchlist.words(post_id)
-            measured_at = watchlist.measured_at(post_id, endpoint)
+        for rank, (post_id, value, measured_at, author, text) in enumerate(places, start=1):
             change = before[post_id] - rank if post_id in before else None
             entries.append(Entry(rank, post_id, value, measured_at, change, author, text))
-        self._history.note(key, (post_id for post_id, _ in places), now)
-        return Leaderboard(campaign, metric, now, watchlist.groups.posts_in(campaign), tuple(entries))
+        self._history.note(key, (entry.post_id for entry in places), now)
+        return Leaderboard(*key, now, self._merger.tracked(key), tuple(entries))
 
     def _standings(self) -> Standings:
         top = self._tracker.boards.limits.top

@@ -6,25 +6,23 @@ Key ``2026-11/acme``, value ``{"first_used": 1763719740.1}`` in seconds since 19
 from __future__ import annotations
 
 import re
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 import structlog
-from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from worker.topic_reader import ERROR_WAIT, TopicReader
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from worker.intake.clients import Sent
     from worker.model import Seconds, Timestamp
 
 _log = structlog.get_logger(__name__)
 
-_POLL_MS: Final = 500
-_ERROR_WAIT: Final = 1.0
 _KEY: Final = re.compile(r"(\d{4}-\d{2})/(.{1,100})")
 
 
@@ -49,11 +47,11 @@ class HandlesTopic:
     ) -> None:
         self._topic = topic
         self._learned = learned
-        self._failed = failed
         self._unsaved: deque[_Use] = deque()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._troubled = False
+        self._producer: Any = None
+        self._reader = TopicReader(
+            topic, "handles", read=self._read_all, turn=self._write, troubled=self._tell, failed=failed
+        )
 
     def save(self, month: str, handle: str, at: Timestamp) -> None:
         """Write this; from any thread, and never waits."""
@@ -61,47 +59,20 @@ class HandlesTopic:
 
     def start(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         """Begin to read and write with these clients; whoever made them closes them."""
-        partition = TopicPartition(self._topic, 0)
-        consumer.assign([partition])
-        consumer.seek_to_beginning(partition)
-        self._thread = threading.Thread(
-            target=self._run, args=(consumer, producer), name="handles", daemon=True
-        )
-        self._thread.start()
+        self._producer = producer
+        self._reader.start(consumer)
 
     def ask_to_stop(self) -> None:
         """End soon: after the poll that is under way, and one more try to write."""
-        self._stop.set()
+        self._reader.stop.set()
 
     def join(self, timeout: Seconds) -> bool:
         """Wait for the end; whether it came in time."""
-        if self._thread is None:
-            return True
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._reader.join(timeout)
 
-    def _run(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
-        try:
-            self._work(consumer, producer)
-        except BaseException as error:  # noqa: BLE001 -- whatever ends the thread must be told
-            self._failed(error)
-
-    def _work(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
-        while not self._stop.is_set():
-            try:
-                for records in consumer.poll(timeout_ms=_POLL_MS).values():
-                    for record in records:
-                        self._read(record.key)
-                self._write(producer)
-            except KafkaError as error:
-                self._tell(error)
-                self._stop.wait(_ERROR_WAIT)
-            else:
-                self._troubled = False
-        try:
-            self._write(producer)
-        except KafkaError as error:
-            self._tell(error)
+    def _read_all(self, records: Sequence[Any]) -> None:
+        for record in records:
+            self._read(record.key)
 
     def _read(self, key: bytes | None) -> None:
         found = _KEY.fullmatch((key or b"").decode(errors="replace"))
@@ -110,26 +81,24 @@ class HandlesTopic:
         else:
             self._learned(found[1], found[2])
 
-    def _write(self, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
+    def _write(self) -> None:
         """Write all that waits; what fails goes on waiting."""
         waiting = [self._unsaved.popleft() for _ in range(len(self._unsaved))]
         sent: list[tuple[_Use, Sent]] = []
         try:
             for use in waiting:
-                sent.append((use, self._send(producer, use)))
+                sent.append((use, self._send(use)))
             for _, one in sent:
-                one.get(timeout=_ERROR_WAIT)  # type: ignore[attr-defined]  # kafka-python's future
+                one.get(timeout=ERROR_WAIT)  # type: ignore[attr-defined]  # kafka-python's future
         except KafkaError:
             there = {use for use, one in sent if one.is_done and one.exception is None}
             self._unsaved.extend(use for use in waiting if use not in there)
             raise
 
-    def _send(self, producer: Any, use: _Use) -> Sent:  # noqa: ANN401 -- kafka-python is untyped
+    def _send(self, use: _Use) -> Sent:
         value = orjson.dumps({"first_used": use.at})
-        sent: Sent = producer.send(self._topic, value, key=f"{use.month}/{use.handle}".encode())
+        sent: Sent = self._producer.send(self._topic, value, key=f"{use.month}/{use.handle}".encode())
         return sent
 
     def _tell(self, error: KafkaError) -> None:
-        if not self._troubled:
-            _log.warning("handles_not_shared", error=repr(error), unsaved=len(self._unsaved))
-        self._troubled = True
+        _log.warning("handles_not_shared", error=repr(error), unsaved=len(self._unsaved))

@@ -213,6 +213,53 @@ class Leaderboard:
         return self.campaign, self.metric
 
 
+class PartialEntry(NamedTuple):
+    """A Post on a board of one partition. A tuple, as thousands of them are made and kept."""
+
+    post_id: PostId
+    value: float
+    measured_at: Timestamp
+    author: str | None = None
+    text: str | None = None
+
+    @property
+    def rank_key(self) -> tuple[float, PostId]:
+        """What is sorted by: the negative value, then the Post ID. The older Post wins a tie."""
+        return -self.value, self.post_id
+
+
+class PartialKey(NamedTuple):
+    """What names a partial."""
+
+    campaign: Campaign
+    metric: MetricName
+    partition: int
+
+    @property
+    def board(self) -> tuple[Campaign, MetricName]:
+        """The leaderboard that it is a part of."""
+        return self.campaign, self.metric
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The top of one ``sightings`` partition's board, as its owner tells the other workers.
+
+    ``entries`` are best first: the N that a leaderboard shows, and the next one where the board keeps it.
+    That is enough: each Post has one partition, so the top N of all are among the top N of the partitions.
+    The one more stands right below a leaderboard: a planner can know the bar between the two.
+
+    ``tracked_posts`` are those of the campaign in this partition. ``writer`` names the worker, so that it
+    knows its own again.
+    """
+
+    key: PartialKey
+    writer: str
+    as_of: Timestamp
+    tracked_posts: int
+    entries: tuple[PartialEntry, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Standings:
     """The bars of the merged leaderboards: the value at the last place shown, of those that are full."""

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _log = structlog.get_logger(__name__)
 
 
 class Ownership:
-    """Partitions owned and restored, of ``total``."""
+    """Partitions owned and restored, of ``total``. The ``listeners`` are called after every change."""
 
     def __init__(self, total: int) -> None:
-        self._total = total
+        self.total = total
+        self.listeners: list[Callable[[], None]] = []
         self._owned: set[int] = set()
         self._restoring: set[int] = set()
         self._joined = False
@@ -24,13 +25,15 @@ class Ownership:
     def assigned(self, partitions: Iterable[int]) -> None:
         """These are ours now, and will be read from their beginning."""
         self._joined = True
-        self._owned |= set(partitions)
         self._restoring |= set(partitions)
+        self._owned |= set(partitions)
+        self._tell()
 
     def revoked(self, partitions: Iterable[int]) -> None:
         """These are another worker's now."""
         self._owned -= set(partitions)
         self._restoring -= set(partitions)
+        self._tell()
 
     def was_restored(self, partition: int) -> None:
         """A partition was read to its end."""
@@ -39,13 +42,20 @@ class Ownership:
         self._restoring.discard(partition)
         if self.restored:
             _log.info("restored", partitions=len(self._owned))
-            if len(self._owned) < self._total:
-                # Until partials are merged across workers, this worker's leaderboards lack the others' Posts.
-                _log.warning("leaderboards_partial", owned=len(self._owned), of=self._total)
+        self._tell()
 
     def owns(self, partition: int) -> bool:
         """Whether the partition is ours."""
         return partition in self._owned
+
+    def has_restored(self, partition: int) -> bool:
+        """Whether the partition is ours and was read to its end; may be asked from any thread."""
+        return partition in self._owned and partition not in self._restoring
+
+    @property
+    def live(self) -> frozenset[int]:
+        """The partitions that are ours and were read to their end: what we know of them is all there is."""
+        return frozenset(self._owned - self._restoring)
 
     @property
     def restored(self) -> bool:
@@ -58,4 +68,8 @@ class Ownership:
             return "joining the group"
         if self._restoring:
             return f"reading {len(self._restoring)} of {len(self._owned)} partitions"
-        return f"owns {len(self._owned)} of {self._total} partitions"
+        return f"owns {len(self._owned)} of {self.total} partitions"
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()

@@ -8,19 +8,23 @@ from worker import __version__
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
+from worker.destination import Destination
 from worker.editions import Outlet
 from worker.engagement import Slots
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
 from worker.journal import Journal, KeeperSettings
+from worker.lasting_producer import LastingProducer
 from worker.membership import Membership
 from worker.model import MetricName, Seconds
+from worker.partials_writer import PartialsWriter
 from worker.planner import AgeDecay, AgeDecaySettings
 from worker.publish.http.app import create_app
 from worker.publish.http.server import HttpServer
 from worker.publish.kafka import KafkaPublisher
 from worker.publish.prometheus import PrometheusPublisher
+from worker.publish.sending import Sending
 from worker.reading import reading_rules
 from worker.tracker import Tracker
 from worker.watchlist import WatchlistLimits
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
     from worker.engagement import Accounts, Handles
     from worker.intake import Inbox
     from worker.intake.commits import Commits
+    from worker.merging import Merger
     from worker.model import Clock
+    from worker.ownership import Ownership
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
     from worker.settings import Settings
@@ -99,21 +105,59 @@ def make_server(
 def make_outlets(
     settings: Settings,
     http: HttpPublisher,
-    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    kafka: KafkaPublisher | None,
     *,
     clock: Clock,
     telemetry: Telemetry,
 ) -> list[Outlet]:
     """Every destination of leaderboards."""
     publish = settings.publish
-    publishers: list[Publisher] = [
-        http,
+    shared: list[Publisher] = [
         PrometheusPublisher(telemetry, publish.prometheus_ranks, publish.prometheus_series),
     ]
-    if publish.kafka:
-        topic = TopicNames(settings.kafka.group).leaderboards
-        publishers.append(KafkaPublisher(producer, topic, _KAFKA_PUBLISH_TIMEOUT))
-    return [Outlet(publisher, clock, telemetry) for publisher in publishers]
+    if kafka is not None:
+        shared.append(kafka)
+    own = Outlet(http, clock, telemetry)
+    return [own, *(Outlet(publisher, clock, telemetry, shared=True) for publisher in shared)]
+
+
+def make_partials_writer(
+    settings: Settings,
+    merger: Merger,
+    ownership: Ownership,
+    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    *,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> PartialsWriter:
+    """What tells the other workers of our boards."""
+    return PartialsWriter(
+        merger,
+        ownership,
+        Sending(producer, TopicNames(settings.kafka.group).partials, _KAFKA_PUBLISH_TIMEOUT),
+        destination=Destination("partials", clock, telemetry),
+        interval=Seconds(settings.publish.partials_interval),
+        clock=clock,
+        telemetry=telemetry,
+    )
+
+
+def make_kafka_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPublisher | None:
+    """The topic of leaderboards; ``None`` where the settings want none. It writes once it took over."""
+    if not settings.publish.kafka:
+        return None
+    return KafkaPublisher(
+        make_watch_connections(settings.kafka),
+        TopicNames(settings.kafka.group).leaderboards,
+        _KAFKA_PUBLISH_TIMEOUT,
+        telemetry=telemetry,
+        transactions=settings.publish.transactions,
+    )
+
+
+def make_producer(kafka: KafkaConnections, telemetry: Telemetry) -> LastingProducer:
+    """The producer of everything but leaderboards; it waits for brokers."""
+    return LastingProducer(kafka.producer, telemetry, reachable=kafka.reachable)
 
 
 def make_input_reader(
@@ -223,6 +267,6 @@ def make_membership(settings: Settings, slots: Slots, clock: Clock) -> Membershi
 
 
 def make_watch_connections(kafka: Kafka) -> KafkaConnections:
-    """Connections whose questions have a short bound: for asking whether brokers answer at all."""
+    """Connections whose questions have a short bound: for asking whether brokers answer, and to publish."""
     timeout = min(kafka.request_timeout, _WATCH_TIMEOUT)
     return KafkaConnections(kafka.model_copy(update={"request_timeout": timeout}))

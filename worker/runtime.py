@@ -17,7 +17,6 @@ from worker.api_watch import ApiWatch
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
-from worker.editions import Editions, Outlet
 from worker.engagement import Circuit, Handles, Quota
 from worker.handles_topic import HandlesTopic
 from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames, ensure_topics
@@ -28,13 +27,16 @@ from worker.owner import Owner
 from worker.ownership import Ownership
 from worker.progress import Progress
 from worker.publish.http.publisher import HttpPublisher
+from worker.sharing import Sharing
 from worker.threads import in_thread
 from worker.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
+    from worker.editions import Editions, Outlet
     from worker.model import Clock
+    from worker.partials_writer import PartialsWriter
     from worker.settings import Settings
     from worker.telemetry import Telemetry
 
@@ -83,6 +85,9 @@ class Worker:
             clock=clock,
             telemetry=telemetry,
         )
+        self._sharing = Sharing(
+            settings, self.tracker, self._ownership, failed=self.fail, clock=clock, telemetry=telemetry
+        )
         self._planner = parts.make_planner(settings)
         slots = parts.make_slots(settings, clock)
         self._membership = parts.make_membership(settings, slots, clock)
@@ -116,6 +121,7 @@ class Worker:
             self.tracker,
             planner=self._planner,
             ownership=self._ownership,
+            merger=self._sharing.merger,
             circuit=self._circuit,
             progress=self._progress,
             watch=self._watch,
@@ -137,15 +143,12 @@ class Worker:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._asker.close)
             producer, input_reader, sightings_reader = await self._connect(stack)
+            kafka = parts.make_kafka_publisher(self.settings, self.telemetry)
             outlets = parts.make_outlets(
-                self.settings, self._http, producer, clock=self.clock, telemetry=self.telemetry
+                self.settings, self._http, kafka, clock=self.clock, telemetry=self.telemetry
             )
-            editions = Editions(
-                self.tracker,
-                outlets,
-                change_window=Seconds(self.settings.publish.change_window),
-                clock=self.clock,
-            )
+            editions = self._sharing.make_editions(outlets)
+            partials = self._sharing.make_writer(producer)
             await self.server.start()
             stack.push_async_callback(self.server.stop)
             calm_the_collector()
@@ -163,20 +166,28 @@ class Worker:
                 self._task(self._publish_editions(editions), "editions"),
                 self._task(self._keep_house(), "house"),
                 self._task(self.server.wait(), "http"),
+                self._task(partials.run(), "partials"),
                 *(self._task(outlet.run(), "outlet") for outlet in outlets),
             ]
             try:
                 yield self
             finally:
                 _log.info("stopping")
-                threads = (input_reader, sightings_reader, self._watch, self._handles_topic, self._journal)
+                threads = (
+                    input_reader,
+                    sightings_reader,
+                    self._watch,
+                    self._handles_topic,
+                    self._sharing.topic,
+                    self._journal,
+                )
                 for thread in threads[:-1]:
                     thread.ask_to_stop()
                 within = self.settings.run.stop_timeout
                 try:
                     async with asyncio.timeout(within + _LAST_MOMENT):
                         ended = [asyncio.create_task(in_thread(one.join, Seconds(within))) for one in threads]
-                        await self._wind_down(asking, tasks, editions, outlets)
+                        await self._wind_down(asking, tasks, editions, [*outlets, partials])
                         sightings_reader.handed_over()
                         _log.info("stopped", threads_ended=all(await asyncio.gather(*ended)))
                 except TimeoutError:
@@ -217,7 +228,8 @@ class Worker:
             try:
                 async with asyncio.timeout(within + _AFTER_CLIENTS):
                     await in_thread(self._ensure_topics)
-                    producer = await self._client_of(self._kafka.producer, stack, _close_producer)
+                    connect = partial(parts.make_producer, self._kafka, self.telemetry)
+                    producer = await self._client_of(connect, stack, _close_producer)
                     group, start = self.settings.kafka.group, self.settings.kafka.start
                     reading = await self._client_of(
                         lambda: self._kafka.consumer(group, start=start), stack, _close_consumer
@@ -230,6 +242,9 @@ class Worker:
                     await in_thread(self._meet_topics, producer)
                     restoring = await self._client_of(self._kafka.reader, stack, _close_consumer)
                     self._journal.start(restoring, producer)
+                    self._sharing.topic.start(
+                        await self._client_of(self._kafka.reader, stack, _close_consumer)
+                    )
                     if len(self._accounts):
                         reader = await self._client_of(self._kafka.reader, stack, _close_consumer)
                         self._handles_topic.start(reader, producer)
@@ -320,7 +335,7 @@ class Worker:
         asking: asyncio.Task[None],
         tasks: list[asyncio.Task[None]],
         editions: Editions,
-        outlets: list[Outlet],
+        outlets: Sequence[Outlet | PartialsWriter],
     ) -> None:
         """Finish requests in flight, publish what they brought, let go of the pages."""
         await _cancel(asking)
@@ -349,6 +364,7 @@ class Worker:
         while True:
             progressed()
             editions.publish()
+            self._sharing.tend()
             await asyncio.sleep(self.settings.publish.interval)
 
     async def _keep_house(self) -> None:

@@ -85,6 +85,11 @@ class Telemetry:
         self.kafka_up = Gauge(
             "toptweets_kafka_up", "1 while brokers answer, 0 while they do not", ["client"], registry=registry
         )
+        self.producer_rebuilds = Counter(
+            "toptweets_producer_rebuilds",
+            "Producers that had died and were replaced",
+            registry=registry,
+        )
         self.queue_posts = Gauge(
             "toptweets_sightings_queue_posts", "Sightings read that wait for the Watchlist", registry=registry
         )
@@ -228,7 +233,7 @@ class Telemetry:
         # Publish
         self.publications = Counter(
             "toptweets_leaderboards_published",
-            "Leaderboards published, by destination",
+            "Leaderboards published, by destination; partials: own boards told to the other workers",
             ["destination"],
             registry=registry,
         )
@@ -242,6 +247,21 @@ class Telemetry:
             "toptweets_last_publication_timestamp_seconds",
             "Time of the last publication, by destination",
             ["destination"],
+            registry=registry,
+        )
+        self.publisher = Gauge(
+            "toptweets_publisher",
+            "1 on the one worker of a group that publishes to Kafka and exports the boards' series",
+            registry=registry,
+        )
+        self.partials_due = Gauge(
+            "toptweets_partials_due",
+            "Boards of own partitions that the other workers are to be told of",
+            registry=registry,
+        )
+        self.partials_refused = Counter(
+            "toptweets_partials_refused",
+            "Records of other workers' boards that cannot be read",
             registry=registry,
         )
         self.refills = Counter(

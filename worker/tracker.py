@@ -171,11 +171,10 @@ class Tracker:
         ]
         return sum(self.remove(post_id, "age") for post_id in over)
 
-    def take_closed(self) -> set[Campaign]:
-        """Campaigns that no tracked Post is in any more; their boards are gone."""
-        closed = self.watchlist.groups.take_closed()
-        for campaign in closed:
-            self.boards.drop_campaign(campaign)
+    def close(self) -> set[tuple[int, Campaign]]:
+        """Drop the boards of campaigns that a partition has no tracked Post of any more; which those are."""
+        closed = self.watchlist.shares.take_closed()
+        self.boards.drop_campaigns(closed)
         return closed
 
     def count(self) -> None:

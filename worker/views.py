@@ -6,13 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from worker.board_metrics import board_metric
-from worker.publish.http.views import Health, PostView
+from worker.intake.forwarder import partition_of
+from worker.publish.http.views import Elsewhere, Health, PostView
 from worker.watchlist import State
 
 if TYPE_CHECKING:
     from worker.api_watch import ApiWatch
     from worker.engagement import Circuit
     from worker.intake import BrokerWatch
+    from worker.merging import Merger
     from worker.model import PostId, Timestamp
     from worker.ownership import Ownership
     from worker.planner import AgeDecay
@@ -31,6 +33,7 @@ class Views:
         *,
         planner: AgeDecay,
         ownership: Ownership,
+        merger: Merger,
         circuit: Circuit,
         progress: Progress,
         watch: BrokerWatch,
@@ -39,16 +42,18 @@ class Views:
         self._tracker = tracker
         self._planner = planner
         self._ownership = ownership
+        self._merger = merger
         self._circuit = circuit
         self._progress = progress
         self._watch = watch
         self._api = api
 
-    def post(self, post_id: PostId) -> PostView | None:
-        """What is known of a Post; ``None`` when it is not tracked."""
+    def post(self, post_id: PostId) -> PostView | Elsewhere | None:
+        """What is known of a Post; ``None`` when it is not tracked, and ours to track."""
         known = self._tracker.watchlist.tracked(post_id)
         if known is None:
-            return None
+            partition = partition_of(post_id, self._ownership.total)
+            return None if self._ownership.owns(partition) else Elsewhere(partition)
         made = [board_metric(metric) for metric in self._tracker.boards.metrics]
         counted = {metric.name for metric in made if metric.kind == "count"}
         rates = {metric.name for metric in made if metric.kind == "rate"}
@@ -77,16 +82,17 @@ class Views:
         return Health(not stalled, checks)
 
     def ready(self) -> Health:
-        """The worker has its partitions and has read them, so that its boards are whole.
+        """The worker has read its partitions and the others' boards, so that its leaderboards are whole.
 
         The rest is told for whoever looks: while brokers or the API are down, the boards are still served.
         """
         checks = {
             "sightings": self._ownership.describe(),
+            "partials": "read" if self._merger.complete else "reading what the other workers tell",
             "kafka": self._watch.down or "answers",
             "api": self._circuit.reason or self._api.describe(),
         }
-        return Health(self._ownership.restored, checks)
+        return Health(self._ownership.restored and self._merger.complete, checks)
 
     def _due_at(self, state: State, post_id: PostId) -> Timestamp | None:
         watchlist = self._tracker.watchlist

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
 import pytest
-from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry
 
 from tests.tools.brokers import running_broker, wanted_kinds, why_not
 from tests.tools.kafka_records import latest
+from tests.tools.publishing import taken_over
 from tests.tools.require import missing
 from tests.unit.publish.http.serving import PATIENCE, serving
 from tests.unit.publish.http.serving import Worker as HttpWorker
+from worker.connections import KafkaConnections
 from worker.model import Campaign, Entry, Leaderboard, MetricName, PostId, Seconds, Timestamp
 from worker.publish.kafka import KafkaPublisher
 from worker.publish.prometheus import PrometheusPublisher
+from worker.settings.sections import Kafka
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from tests.tools.brokers import Broker, Kind
     from worker.publish.protocol import Publisher
+    from worker.publish.term import Transactions
 
 Key: TypeAlias = "tuple[str, str]"
 Shown: TypeAlias = "Mapping[Key, Sequence[float]]"
@@ -67,10 +70,15 @@ def board(key: tuple[Campaign, MetricName], *values: float, minute: int = 0) -> 
 
 
 @contextmanager
-def _kafka(broker: Broker) -> Iterator[Destination]:
+def _kafka(broker: Broker, transactions: Transactions = "auto") -> Iterator[Destination]:
     topic = broker.create_topic(settings={"cleanup.policy": "compact"})
-    producer = KafkaProducer(
-        bootstrap_servers=broker.bootstrap, enable_idempotence=False, max_in_flight_requests_per_connection=1
+    connections = KafkaConnections(Kafka(bootstrap_servers=[broker.bootstrap], topic=["posts"]))
+    publisher = KafkaPublisher(
+        connections,
+        topic,
+        Seconds(10),
+        telemetry=Telemetry(CollectorRegistry()),
+        transactions=transactions,
     )
 
     def shown() -> Shown:
@@ -82,10 +90,11 @@ def _kafka(broker: Broker) -> Iterator[Destination]:
             found[key] = [entry["value"] for entry in document["entries"]]
         return found
 
+    asyncio.run(taken_over(publisher))
     try:
-        yield Destination(KafkaPublisher(producer, topic, Seconds(10)), asyncio.run, shown)
+        yield Destination(publisher, asyncio.run, shown)
     finally:
-        producer.close(timeout=5)
+        asyncio.run(publisher.close())
 
 
 @contextmanager
@@ -135,14 +144,26 @@ def broker_of() -> Iterator[Callable[[Kind], Broker]]:
         yield cache(lambda kind: stack.enter_context(running_broker(kind)))
 
 
-@pytest.fixture(params=[*(f"kafka-{kind}" for kind in wanted_kinds()), "http", "prometheus"])
+DESTINATIONS: Final = [
+    *(f"{how}-{kind}" for how in ("kafka", "kafka_plain") for kind in wanted_kinds()),
+    *("http", "prometheus"),
+]
+
+
+@pytest.fixture(params=DESTINATIONS)
 def destination(request: pytest.FixtureRequest, broker_of: Callable[[Kind], Broker]) -> Iterator[Destination]:
     name, _, kind = request.param.partition("-")
     if kind and (reason := why_not(kind)):
         if kind == "apache":
             missing("apache", reason)
         pytest.skip(reason)
-    with {"kafka": lambda: _kafka(broker_of(kind)), "http": _http, "prometheus": _prometheus}[name]() as made:
+    make = {
+        "kafka": lambda: _kafka(broker_of(kind)),
+        "kafka_plain": lambda: _kafka(broker_of(kind), "off"),
+        "http": _http,
+        "prometheus": _prometheus,
+    }
+    with make[name]() as made:
         yield made
 
 

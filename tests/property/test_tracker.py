@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -245,13 +246,19 @@ class Tracking(RuleBasedStateMachine):
 
     @rule()
     def close_campaigns(self) -> None:
-        assert not self.tracker.take_closed() & self.open_campaigns()
+        closed = self.tracker.close()
+        having = {
+            (partition_of(post_id), one)
+            for post_id, known in self.posts.items()
+            for one in {ALL, *known.campaigns}
+        }
+        assert not closed & having
         assert set(self.tracker.boards.campaigns()) <= self.open_campaigns()
 
     @rule()
     def look_at_what_changed(self) -> None:
         """No leaderboard differs from before without being named."""
-        changed = self.tracker.boards.take_changed()
+        changed = {(campaign, metric) for _, campaign, metric in self.tracker.boards.take_changed()}
         boards = {
             (campaign, metric): self.leaderboard(campaign, metric)
             for campaign in (ALL, *CAMPAIGNS)
@@ -297,7 +304,12 @@ class Tracking(RuleBasedStateMachine):
         assert set(groups.campaigns()) == self.open_campaigns()
         assert len(self.open_campaigns() - {ALL}) <= MAX_CAMPAIGNS
         for campaign in (ALL, *CAMPAIGNS):
-            assert groups.posts_in(campaign) == len(list(self.members(campaign)))
+            members = Counter(partition_of(post_id) for post_id, _ in self.members(campaign))
+            assert groups.posts_in(campaign) == members.total()
+            shares = {
+                one: self.tracker.watchlist.shares.tracked(one, campaign) for one in members | {0: 0, 1: 0}
+            }
+            assert shares == {one: members[one] for one in shares}
 
     # The model
 

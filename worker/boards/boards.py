@@ -49,7 +49,7 @@ class Boards:
         self._boards: dict[int, tuple[Board, ...]] = {}
         self._of_campaign: defaultdict[Campaign, dict[int, int]] = defaultdict(dict)
         self._rows_of: dict[tuple[int, tuple[Campaign, ...]], tuple[int, ...]] = {}
-        self._changed: set[tuple[Campaign, MetricName]] = set()
+        self._changed: set[tuple[int, Campaign, MetricName]] = set()
         self._short: set[tuple[int, Campaign, int]] = set()
 
     def update(
@@ -93,9 +93,9 @@ class Boards:
         """Forget the boards of a partition that another worker has now."""
         self._drop([place for place in self._rows if place[0] == partition])
 
-    def drop_campaign(self, campaign: Campaign) -> None:
-        """Forget the boards of a campaign that no tracked Post is in."""
-        self._drop([(partition, campaign) for partition in self._of_campaign.get(campaign, ())])
+    def drop_campaigns(self, places: Iterable[tuple[int, Campaign]]) -> None:
+        """Forget the boards of campaigns that no tracked Post of a partition is in."""
+        self._drop([place for place in places if place in self._rows])
 
     def campaigns(self) -> Iterator[Campaign]:
         """The campaigns that have boards."""
@@ -103,11 +103,31 @@ class Boards:
 
     def merged(self, campaign: Campaign, metric: MetricName) -> list[tuple[PostId, float]]:
         """The top of all partitions together: exact, as each Post has one partition."""
+        return self.best(self._of_campaign.get(campaign, ()), campaign, metric, self.limits.top)
+
+    def best(
+        self, partitions: Iterable[int], campaign: Campaign, metric: MetricName, count: int
+    ) -> list[tuple[PostId, float]]:
+        """The ``count`` best of some partitions together. Exact up to ``top``; beyond, some may lack."""
         column = self._columns[metric]
         self.mend()
-        boards = [self._boards[row][column] for row in self._of_campaign.get(campaign, {}).values()]
-        keys = islice(heapq.merge(*(board.keys() for board in boards)), self.limits.top)
-        return [(post_id, -negative) for negative, post_id in keys]
+        rows = self._of_campaign.get(campaign, {})
+        boards = [self._boards[rows[one]][column] for one in partitions if one in rows]
+        keys = boards[0].keys() if len(boards) == 1 else heapq.merge(*(board.keys() for board in boards))
+        return [(post_id, -negative) for negative, post_id in islice(keys, count)]
+
+    def has(self, partition: int, campaign: Campaign) -> bool:
+        """Whether a partition has boards of a campaign."""
+        return (partition, campaign) in self._rows
+
+    def filled(self, partition: int) -> Iterator[tuple[Campaign, MetricName]]:
+        """The boards of a partition that somebody is on."""
+        self.mend()
+        for (one, campaign), row in self._rows.items():
+            if one == partition:
+                for metric, board in zip(self.metrics, self._boards[row], strict=True):
+                    if board:
+                        yield campaign, metric
 
     def kept(self, partition: int, campaign: Campaign, metric: MetricName) -> list[tuple[PostId, float]]:
         """The places of one partition's board, the reserve last."""
@@ -115,8 +135,8 @@ class Boards:
         row = self._rows.get((partition, campaign))
         return [] if row is None else list(self._boards[row][self._columns[metric]].places())
 
-    def take_changed(self) -> set[tuple[Campaign, MetricName]]:
-        """Which leaderboards may differ since this was asked last."""
+    def take_changed(self) -> set[tuple[int, Campaign, MetricName]]:
+        """Which boards may differ since this was asked last, each by its partition, campaign and metric."""
         self.mend()
         changed, self._changed = self._changed, set()
         return changed
@@ -153,7 +173,7 @@ class Boards:
     def _touched(self, row: int, column: int, board: Board) -> None:
         self._gates.set(row, column, board.floor)
         partition, campaign = self._gates.names[row]
-        self._changed.add((campaign, self.metrics[column]))
+        self._changed.add((partition, campaign, self.metrics[column]))
         if board.wants_refill:
             self._short.add((partition, campaign, column))
 
@@ -191,6 +211,6 @@ class Boards:
             del self._of_campaign[campaign][partition]
             if not self._of_campaign[campaign]:
                 del self._of_campaign[campaign]
-            self._changed.update((campaign, metric) for metric in self.metrics)
+            self._changed.update((partition, campaign, metric) for metric in self.metrics)
         # Rows are used again: who remembers one must look it up anew.
         self._rows_of = {key: rows for key, rows in self._rows_of.items() if dropped.isdisjoint(rows)}

@@ -45,6 +45,11 @@ class Reason(StrEnum):
     WIRE_MALFORMED = "wire_malformed", "A record of the sightings topic that is not a sighting."
     JOURNAL_VERSION = "journal_version", "A record of the journal of another version than this worker knows."
     JOURNAL_MALFORMED = "journal_malformed", "A record of the journal that is none."
+    PARTIAL_VERSION = (
+        "partial_version",
+        "A partial of another version of the format than this worker knows.",
+    )
+    PARTIAL_MALFORMED = "partial_malformed", "A record of the partials topic that is not a partial."
     LINE_TOO_LONG = "line_too_long", "A line of a file is longer than the limit."
     BAD_CSV = (
         "bad_csv",

@@ -16,6 +16,7 @@ import orjson
 from worker.formats.ids import read_id_bytes
 from worker.formats.parsing import parse_json
 from worker.formats.reasons import Reason, show, unreadable
+from worker.formats.versions import not_this_version
 from worker.model import Campaign, PostId, Sighting, Timestamp, Tombstone, Unreadable
 
 WIRE_VERSION: Final = 1
@@ -93,7 +94,9 @@ def _decode_value(post_id: PostId, value: bytes) -> Sighting | Unreadable:
     """Any value in full: one with author and text, of another version, or damaged."""
     document = parse_json(value)
     if not isinstance(document, dict) or document.get("v") != WIRE_VERSION:
-        return _not_this_version(document)
+        return not_this_version(
+            document, "sighting", WIRE_VERSION, newer=Reason.WIRE_VERSION, malformed=Reason.WIRE_MALFORMED
+        )
     campaigns, seen_at = _campaigns(document.get("campaigns")), document.get("seen_at")
     author, text, author_id = document.get("author"), document.get("text"), document.get("author_id")
     if (
@@ -112,16 +115,3 @@ def _campaigns(names: object) -> tuple[Campaign, ...] | None:
         return None
     campaigns = tuple([Campaign(name) for name in names if type(name) is str])
     return campaigns if len(campaigns) == len(names) else None
-
-
-def _not_this_version(document: object) -> Unreadable:
-    if isinstance(document, Unreadable):
-        return unreadable(Reason.WIRE_MALFORMED, document.detail)
-    version = document.get("v") if isinstance(document, dict) else None
-    if type(version) is int and version > WIRE_VERSION:
-        return unreadable(
-            Reason.WIRE_VERSION,
-            f"v: {show(version)}, and this worker reads up to {WIRE_VERSION}: a newer worker wrote it; "
-            "bring this one up to date.",
-        )
-    return unreadable(Reason.WIRE_MALFORMED, f"v: {show(version)}; a sighting is an object with v from 1 up.")

@@ -41,6 +41,11 @@ class TopicNames:
         return f"{self.group}.journal"
 
     @property
+    def partials(self) -> str:
+        """The top of each partition's boards, compacted: what every worker merges."""
+        return f"{self.group}.partials"
+
+    @property
     def leaderboards(self) -> str:
         """The merged leaderboards, compacted."""
         return f"{self.group}.leaderboards"
@@ -57,7 +62,7 @@ class TopicNames:
 
     def written(self) -> tuple[str, ...]:
         """Those that are written in a hurry."""
-        return self.sightings, self.journal, self.dead_letters, self.leaderboards
+        return self.sightings, self.journal, self.partials, self.dead_letters, self.leaderboards
 
     def others(self, pattern: str) -> str:
         """The pattern of topics without our own: what we write must never come in again as input."""
@@ -96,6 +101,7 @@ def ensure_topics(
                 "min.cleanable.dirty.ratio": "0.2",
             },
         },
+        names.partials: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.leaderboards: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.handles: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},
         names.dead_letters: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "delete"}},

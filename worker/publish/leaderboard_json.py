@@ -31,16 +31,20 @@ _LINE_BREAKS: Final = "\x85\u2028\u2029"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def leaderboard_json(leaderboard: Leaderboard, limit: int | None = None) -> bytes:
+def leaderboard_json(
+    leaderboard: Leaderboard, limit: int | None = None, stamp: tuple[int, int] | None = None
+) -> bytes:
     """The whole Leaderboard, or its first ``limit`` entries, as JSON in UTF-8.
 
-    One line, also for a reader that breaks lines wherever Unicode does.
+    One line, also for a reader that breaks lines wherever Unicode does. ``stamp`` is the epoch and the
+    sequence number of a record on Kafka.
     """
     value_of = _VALUE_OF[board_metric(leaderboard.metric).kind]
     body = to_json(
         {
             "campaign": leaderboard.campaign,
             "metric": leaderboard.metric,
+            **({} if stamp is None else {"epoch": stamp[0], "sequence": stamp[1]}),
             "as_of": iso_time(leaderboard.as_of),
             "tracked_posts": leaderboard.tracked_posts,
             "entries": [_entry(entry, value_of) for entry in leaderboard.entries[:limit]],

@@ -46,6 +46,21 @@ class PrometheusPublisher(Collector):
         """See ``Publisher.close``."""
         self._boards = {}
 
+    @property
+    def active(self) -> bool:
+        """See ``Office.active``: nobody else can write to our registry."""
+        return True
+
+    def take_over(self) -> None:
+        """See ``Office.take_over``."""
+
+    async def settle(self, alive: Iterable[tuple[Campaign, MetricName]]) -> None:
+        """See ``Office.settle``: nothing is left from before."""
+
+    def step_down(self) -> None:
+        """See ``Office.step_down``: the series of all boards vanish with the next scrape."""
+        self._boards = {}
+
     def collect(self) -> Iterable[Metric]:
         """Called by a scrape, in any thread: all of it from the snapshot that stands when it begins."""
         boards, left_out = self._chosen()

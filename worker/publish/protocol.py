@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from worker.model import Campaign, Leaderboard, MetricName
 
@@ -41,3 +41,28 @@ class Publisher(Protocol):
 
     async def close(self) -> None:
         """Let go of everything, within a few seconds."""
+
+
+@runtime_checkable
+class Office(Protocol):
+    """What a publisher can have beside, whose destination is all workers' and one of them writes to it.
+
+    Called in the event loop, and must not wait. Between ``step_down`` and ``take_over`` it is given nothing.
+    """
+
+    @property
+    def active(self) -> bool:
+        """Whether it publishes, for all it knows: it may have learned that another worker does."""
+
+    def take_over(self) -> None:
+        """This worker publishes from now on; it is given every leaderboard next."""
+
+    async def settle(self, alive: Iterable[tuple[Campaign, MetricName]]) -> None:
+        """It was given every leaderboard: remove what was there before and is none of these.
+
+        Raises:
+            PublishError: when some may still be there.
+        """
+
+    def step_down(self) -> None:
+        """This worker publishes no more: nothing it had may be seen as new, or at all where that can be."""

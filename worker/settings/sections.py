@@ -285,7 +285,15 @@ class Publish(Section):
     change_window: Duration = Field(
         3600.0, ge=1, description="how long ago the places are from that a leaderboard's changes are counted"
     )
+    partials_interval: Duration = Field(
+        1.0, gt=0, description="least time between two tellings of other workers of one board"
+    )
     kafka: bool = Field(True, description="publish on the topic <group>.leaderboards")
+    transactions: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="write there in transactions, so that brokers refuse a publisher whose time is over; "
+        "auto: where brokers can",
+    )
     prometheus_ranks: Annotated[int, Field(ge=0, le=100)] = Field(
         10, description="ranks of each leaderboard exported to Prometheus"
     )

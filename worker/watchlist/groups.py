@@ -28,7 +28,6 @@ class Groups:
         self._posts: Counter[int] = Counter()
         self._members: defaultdict[Campaign, set[int]] = defaultdict(set)
         self._free: list[int] = []
-        self._closed: set[Campaign] = set()
         self._known: dict[tuple[Campaign, ...], int] = {}
 
     def join(self, campaigns: tuple[Campaign, ...]) -> int:
@@ -53,7 +52,6 @@ class Groups:
             self._members[campaign].discard(number)
             if not self._members[campaign]:
                 del self._members[campaign]
-                self._closed.add(campaign)
 
     def campaigns_of(self, number: int) -> tuple[Campaign, ...]:
         """The campaigns of a set, ``all`` first."""
@@ -74,12 +72,6 @@ class Groups:
     def campaigns(self) -> list[Campaign]:
         """The campaigns that have Posts."""
         return list(self._members)
-
-    def take_closed(self) -> set[Campaign]:
-        """Campaigns that lost their last Post since this was asked last."""
-        closed = {campaign for campaign in self._closed if campaign not in self._members}
-        self._closed = set()
-        return closed
 
     def _find(self, campaigns: tuple[Campaign, ...]) -> int:
         named = dict.fromkeys(campaign for campaign in campaigns if campaign != ALL)

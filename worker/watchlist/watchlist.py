@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from worker.watchlist.owners import Owners
 from worker.watchlist.recipes import Growth
 from worker.watchlist.saving import Saving
 from worker.watchlist.shapes import Added, Change, Tracked
+from worker.watchlist.shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +50,7 @@ class Watchlist:
         self.metrics = tuple(metrics)
         self.limits = limits
         self.groups = Groups(limits.max_campaigns)
+        self.shares = Shares()
         grown = sum(board_metric(metric).kind == "per_hour" for metric in metrics)
         recent = sources_of(metrics, Endpoint.LAST_28H, owned=True)
         self.columns = Columns(
@@ -115,7 +118,10 @@ class Watchlist:
         ids = np.array([sighting.post_id for sighting in fresh], dtype=np.int64)
         columns.post_ids[rows] = ids
         columns.partitions[rows] = partition
-        columns.groups[rows] = [self.groups.join(sighting.campaigns) for sighting in fresh]
+        numbers = [self.groups.join(sighting.campaigns) for sighting in fresh]
+        columns.groups[rows] = numbers
+        for number, posts in Counter(numbers).items():
+            self.shares.add(partition, self.groups.campaigns_of(number), posts)
         columns.created[rows] = creation_times(ids)
         columns.seen[rows] = np.minimum([sighting.seen_at for sighting in fresh], now)
         columns.asked[rows] = 0
@@ -151,7 +157,11 @@ class Watchlist:
         if after != before:
             self.columns.unsaved[row] = Unsaved.SIGHTING
         self.groups.leave(before)
-        return after != before
+        if after == before:
+            return False
+        joined = [one for one in self.groups.campaigns_of(after) if one not in campaigns]
+        self.shares.add(int(self.columns.partitions[row]), joined)
+        return True
 
     def _add_words(self, sighting: Sighting, row: int) -> None:
         """Keep what was not known yet; of a Post that is gone nothing."""
@@ -247,6 +257,7 @@ class Watchlist:
         del self._rows[post_id]
         self._words.pop(post_id, None)
         self.groups.leave(int(self.columns.groups[row]))
+        self.shares.take(*place)
         self.columns.give_back([row])
         return place
 
@@ -259,6 +270,7 @@ class Watchlist:
             self._words.pop(post_id, None)
         for group, posts in zip(*np.unique(columns.groups[rows], return_counts=True), strict=True):
             self.groups.leave(int(group), int(posts))
+        self.shares.drop(partition)
         columns.give_back(rows.tolist())
         for lane in self.owners.lanes():
             lane.waiting.keep(self._rows.__contains__)

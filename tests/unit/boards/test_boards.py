@@ -63,6 +63,26 @@ def test_the_merge_over_partitions_is_the_sort_of_all_with_ties_by_age() -> None
     assert kept.boards.merged(ALL, LIKES) == [(5, 9.0), (7, 9.0), (2, 5.0)]
 
 
+def test_the_best_of_some_partitions_leaves_the_others_out() -> None:
+    kept = Kept(top=2)
+    kept.tell(0, {4: 5.0, 1: 3.0, 7: 9.0})
+    kept.tell(1, {2: 5.0})
+    kept.tell(2, {3: 8.0})
+    assert kept.boards.best((0, 1), ALL, LIKES, 3) == [(7, 9.0), (2, 5.0), (4, 5.0)]
+    assert kept.boards.best((0,), ALL, LIKES, 2) == [(7, 9.0), (4, 5.0)]
+    assert kept.boards.best((5,), ALL, LIKES, 2) == kept.boards.best((), A, LIKES, 2) == []
+
+
+def test_the_boards_of_a_partition_that_somebody_is_on_are_told() -> None:
+    kept = Kept(metrics=(LIKES, VIEWS))
+    kept.tell(0, {1: (3.0, np.nan)}, A)
+    kept.tell(1, {2: (3.0, 1.0)})
+    kept.tell(1, {3: (np.nan, np.nan)}, B)
+    assert sorted(kept.boards.filled(0)) == [(A, LIKES), (ALL, LIKES)]
+    assert sorted(kept.boards.filled(1)) == [(ALL, LIKES), (ALL, VIEWS)]
+    assert [kept.boards.has(1, campaign) for campaign in (A, B, ALL)] == [False, True, True]
+
+
 def test_a_post_competes_in_its_campaigns_and_in_no_other() -> None:
     kept = Kept()
     kept.tell(0, {1: 3.0}, A)
@@ -147,7 +167,7 @@ def test_a_partition_dropped_takes_its_posts_along() -> None:
     kept.boards.take_changed()
     kept.boards.drop_partition(1)
     assert kept.boards.merged(ALL, LIKES) == kept.boards.merged(A, LIKES) == [(1, 3.0)]
-    assert kept.boards.take_changed() == {(ALL, LIKES), (A, LIKES)}
+    assert kept.boards.take_changed() == {(1, ALL, LIKES), (1, A, LIKES)}
     kept.boards.drop_partition(0)
     assert list(kept.boards.campaigns()) == []
 
@@ -164,7 +184,7 @@ def test_a_partition_that_comes_back_starts_with_nobody() -> None:
 def test_rows_that_are_used_again_belong_to_whom_they_are_given() -> None:
     kept = Kept()
     kept.tell(0, {1: 3.0}, A)
-    kept.boards.drop_campaign(A)
+    kept.boards.drop_campaigns([(0, A)])
     kept.known.clear()
     kept.tell(0, {2: 5.0}, B)
     kept.tell(0, {3: 4.0}, A)
@@ -176,16 +196,17 @@ def test_a_campaign_dropped_leaves_the_others_as_they_are() -> None:
     kept = Kept()
     kept.tell(0, {1: 3.0}, A, B)
     kept.tell(1, {2: 3.0}, A)
-    kept.boards.drop_campaign(A)
+    kept.boards.drop_campaigns([(0, A)])
+    assert kept.boards.merged(A, LIKES) == [(2, 3.0)]
+    kept.boards.drop_campaigns([(1, A), (0, Campaign("never was"))])
     assert set(kept.boards.campaigns()) == {ALL, B}
     assert kept.boards.merged(B, LIKES) == [(1, 3.0)]
-    kept.boards.drop_campaign(Campaign("never was"))
 
 
 def test_what_changed_is_told_once() -> None:
     kept = Kept(metrics=(LIKES, VIEWS))
     kept.tell(0, {1: (3.0, np.nan)}, A)
-    assert kept.boards.take_changed() == {(ALL, LIKES), (A, LIKES)}
+    assert kept.boards.take_changed() == {(0, ALL, LIKES), (0, A, LIKES)}
     assert kept.boards.take_changed() == set()
     kept.tell(0, {1: (3.0, np.nan)}, A)
     assert kept.boards.take_changed() == set()

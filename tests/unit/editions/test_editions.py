@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from tests.unit.tracker.test_tracker import answered, outcome, tracker
 from tests.unit.watchlist.making import HOUR, LIKES, NOW, RETWEETS, A, B, counts, later, post, sighting
 from worker.editions import Editions, PlaceHistory
-from worker.model import ALL, Seconds, Timestamp
+from worker.merging import Merger
+from worker.model import ALL, Partial, PartialEntry, PartialKey, Seconds, Timestamp
+from worker.ownership import Ownership
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,8 +55,17 @@ class Newsroom:
 
     def __init__(self, posts: Tracker) -> None:
         self.posts, self.clock, self.shown = posts, FakeClock(), Shown()
-        outlets = [self.shown]
-        self.editions = Editions(posts, outlets, change_window=HOUR, clock=self.clock)  # type: ignore[arg-type]
+        self.ownership = Ownership(2)
+        self.ownership.assigned([0])
+        self.ownership.was_restored(0)
+        self.merger = Merger(posts, self.ownership, "this worker")
+        self.editions = Editions(
+            posts,
+            self.merger,
+            [self.shown],  # type: ignore[list-item]  # a fake
+            change_window=HOUR,
+            clock=self.clock,
+        )
 
     def publish(self, seconds: float = 0.0) -> list[Key]:
         """Publish so many seconds from now; the leaderboards offered."""
@@ -185,6 +196,55 @@ class TestWithdrawn:
         news.publish(1)
         assert news.shown.withdrawn == []
         assert [entry.post_id for entry in news.shown.boards[KEY].entries] == [TWO]
+
+
+class TestOtherWorkers:
+    """Partition 1 is another worker's."""
+
+    def told(self, news: Newsroom, likes: dict[PostId, int], tracked: int = 5) -> None:
+        entries = tuple(
+            PartialEntry(post_id, float(count), later(1), "bea", "hi") for post_id, count in likes.items()
+        )
+        news.merger.learn(Partial(PartialKey(*KEY, 1), "another", NOW, tracked, entries))
+
+    def test_their_posts_stand_among_ours_with_all_that_is_known(self) -> None:
+        news = newsroom(ONE, top=2)
+        news.measure({ONE: 5}, 3)
+        self.told(news, {TWO: 9, THREE: 4})
+        news.publish(4)
+        board = news.shown.boards[KEY]
+        assert board.tracked_posts == 6
+        assert [(one.rank, one.post_id, one.value, one.measured_at, one.author) for one in board.entries] == [
+            (1, TWO, 9.0, later(1), "bea"),
+            (2, ONE, 5.0, later(3), "ada"),
+        ]
+        assert news.posts.standings.bars[KEY] == 5.0
+
+    def test_what_changed_there_is_offered_at_once(self) -> None:
+        news = newsroom(ONE)
+        news.measure({ONE: 5})
+        news.publish()
+        self.told(news, {TWO: 9})
+        assert news.publish(1) == [KEY]
+
+    def test_a_leaderboard_that_is_theirs_alone_is_published_and_withdrawn(self) -> None:
+        news = newsroom()
+        self.told(news, {TWO: 9})
+        assert news.publish() == [KEY]
+        news.merger.learn(PartialKey(*KEY, 1))
+        news.publish(1)
+        assert news.shown.withdrawn == [KEY]
+
+    def test_a_campaign_without_posts_here_stays_while_they_have_some(self) -> None:
+        news = newsroom(ONE)
+        news.measure({ONE: 5})
+        self.told(news, {TWO: 9})
+        news.publish()
+        news.posts.remove(ONE, "tombstone")
+        news.publish(1)
+        assert news.shown.withdrawn == [(ALL, LIKES)]
+        assert [one.post_id for one in news.shown.boards[KEY].entries] == [TWO]
+        assert news.shown.boards[KEY].tracked_posts == 5
 
 
 class TestMovement:

@@ -15,7 +15,7 @@ from worker.publish.protocol import PublishError
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from worker.editions import Key
 
@@ -42,6 +42,26 @@ class Destination:
         self.calls: list[dict[str, float | None]] = []
         self.closed = False
         self.entered = asyncio.Event()
+        self.office: list[str] = []
+        self.is_active = False
+        self.settled: list[set[str]] = []
+
+    @property
+    def active(self) -> bool:
+        return self.is_active
+
+    def take_over(self) -> None:
+        self.is_active = True
+        self.office.append("take_over")
+
+    async def settle(self, alive: Iterable[Key]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PublishError("it is full")
+        self.settled.append({campaign for campaign, _ in alive})
+
+    def step_down(self) -> None:
+        self.office.append("step_down")
 
     async def publish(self, leaderboards: Sequence[Leaderboard]) -> None:
         await self._take({each.campaign: each.as_of for each in leaderboards})
@@ -61,13 +81,15 @@ class Destination:
         self.calls.append({str(campaign): value for campaign, value in what.items()})
 
 
-def running(scenario: Callable[[Outlet, Destination], Coroutine[None, None, None]]) -> Telemetry:
+def running(
+    scenario: Callable[[Outlet, Destination], Coroutine[None, None, None]], *, shared: bool = False
+) -> Telemetry:
     """Run a scenario beside an outlet's loop."""
     telemetry = Telemetry(CollectorRegistry())
 
     async def run() -> None:
         destination = Destination()
-        outlet = Outlet(destination, FakeClock(), telemetry)
+        outlet = Outlet(destination, FakeClock(), telemetry, shared=shared)
         loop = asyncio.create_task(outlet.run())
         try:
             async with asyncio.timeout(PATIENCE):
@@ -176,6 +198,115 @@ def test_a_withdrawal_that_failed_is_tried_again() -> None:
         assert destination.calls == [{"a": None}, {"b": 1}]
 
     running(scenario)
+
+
+def test_a_shared_destination_is_given_nothing_before_this_worker_takes_over() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.offer([board("a", 1)], [key("b")])
+        await settled()
+        assert destination.calls == []
+        outlet.take_over([board("a", 2), board("c", 2)])
+        outlet.offer([board("c", 3)], [])
+        await settled()
+        assert destination.calls == [{"a": 2, "c": 3}]
+        assert destination.office == ["take_over"]
+
+    running(scenario, shared=True)
+
+
+def test_a_worker_that_steps_down_lets_go_of_what_waits_and_offers_no_more() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        destination.open.clear()
+        outlet.offer([board("a", 1)], [])
+        await destination.entered.wait()
+        outlet.offer([board("a", 2), board("b", 2)], [])
+        outlet.step_down()
+        outlet.offer([board("c", 3)], [])
+        destination.open.set()
+        await settled()
+        assert destination.calls == [{"a": 1}]
+        assert destination.office == ["take_over", "step_down"]
+
+    running(scenario, shared=True)
+
+
+def test_nothing_is_published_after_a_withdrawal_during_which_this_worker_stepped_down() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        destination.open.clear()
+        outlet.offer([board("a", 1)], [key("b")])
+        await destination.entered.wait()
+        outlet.step_down()
+        destination.open.set()
+        await settled()
+        assert destination.calls == [{"b": None}]
+
+    running(scenario, shared=True)
+
+
+def test_what_failed_is_not_tried_again_after_this_worker_stepped_down() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        destination.failures = 1
+        destination.open.clear()
+        outlet.offer([board("a", 1)], [])
+        await destination.entered.wait()
+        outlet.step_down()
+        destination.open.set()
+        await settled()
+        assert destination.calls == []
+
+    running(scenario, shared=True)
+
+
+def test_after_the_first_edition_what_is_not_of_it_is_removed_once() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([board("a", 2), board("c", 2)])
+        outlet.offer([board("d", 3)], [key("c")])
+        await settled()
+        assert destination.settled == [{"a", "d"}]
+        outlet.offer([board("d", 4)], [])
+        await settled()
+        assert destination.settled == [{"a", "d"}]
+
+    running(scenario, shared=True)
+
+
+def test_without_any_leaderboard_what_another_left_is_removed_too() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        outlet.take_over([])
+        await settled()
+        assert destination.settled == [set()]
+
+    running(scenario, shared=True)
+
+
+def test_what_could_not_be_removed_is_tried_again() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        destination.failures = 1
+        outlet.take_over([])
+        await settled()
+        assert destination.settled == [set()]
+
+    running(scenario, shared=True)
+
+
+def test_a_destination_that_heard_of_another_publisher_says_so_until_taken_over_again() -> None:
+    async def scenario(outlet: Outlet, destination: Destination) -> None:
+        heard = [outlet.superseded]
+        outlet.take_over([])
+        heard.append(outlet.superseded)
+        destination.is_active = False
+        heard.append(outlet.superseded)
+        outlet.take_over([board("a", 1)])
+        heard.append(outlet.superseded)
+        destination.is_active = False
+        outlet.step_down()
+        heard.append(outlet.superseded)
+        assert heard == [False, False, True, False, False]
+
+    running(scenario, shared=True)
 
 
 def finishing(scenario: Callable[[Outlet, Destination], Coroutine[None, None, None]]) -> None:

@@ -13,7 +13,14 @@ from worker.intake.topics import TopicNames, TopicsError, ensure_topics
 from worker.model import Seconds
 
 NAMES = TopicNames("g.1")
-OURS = ("g.1.sightings", "g.1.journal", "g.1.leaderboards", "g.1.handles", "g.1.dead-letters")
+OURS = (
+    "g.1.sightings",
+    "g.1.journal",
+    "g.1.partials",
+    "g.1.leaderboards",
+    "g.1.handles",
+    "g.1.dead-letters",
+)
 
 
 class FakeAdmin:
@@ -66,6 +73,11 @@ def test_missing_topics_are_created_as_the_design_says() -> None:
     }
     assert admin.topics["g.1.journal"] == 12
     assert admin.options["g.1.journal"]["configs"]["cleanup.policy"] == "compact"
+    assert admin.options["g.1.partials"] == {
+        "num_partitions": 1,
+        "configs": {"cleanup.policy": "compact"},
+        "replication_factor": -1,
+    }
     assert admin.options["g.1.leaderboards"]["configs"] == {"cleanup.policy": "compact"}
     assert admin.options["g.1.handles"]["configs"] == {"cleanup.policy": "compact"}
     assert [log["event"] for log in logs] == ["topics_created"]
@@ -113,7 +125,7 @@ def test_a_refusal_of_the_brokers_is_an_error_that_names_the_topics() -> None:
 @pytest.mark.parametrize("pattern", [".*", "(?i)G.*", "posts|g.*", "(?s).+"])
 def test_a_pattern_of_input_topics_never_means_our_own(pattern: str) -> None:
     compiled = re.compile(NAMES.others(pattern))
-    for name in (*OURS, "g.1.journal", "g.1.partials", "g.1.handles"):
+    for name in (*OURS, "g.1.journal"):
         assert not compiled.match(name)
     assert compiled.match("g.1.sightings-of-birds")
     assert compiled.match("g-1.sightings")

@@ -72,3 +72,16 @@ def test_after_it_is_closed_nothing_is_exported() -> None:
     assert (
         _of([one for family in publisher.collect() for one in family.samples], "toptweets_board_score") == []
     )
+
+
+def test_a_worker_that_steps_down_exports_no_board_any_more() -> None:
+    publisher = PrometheusPublisher(Telemetry(CollectorRegistry()), 10, 1000)
+    asyncio.run(publisher.publish([_board("spring", 3, 7)]))
+    publisher.step_down()
+    samples = [sample for family in publisher.collect() for sample in family.samples]
+    assert [sample.name for sample in samples] == ["toptweets_board_series_left_out"]
+    asyncio.run(publisher.publish([_board("autumn", 1, 7)]))
+    assert (
+        len(_of([one for family in publisher.collect() for one in family.samples], "toptweets_board_score"))
+        == 1
+    )

@@ -41,9 +41,32 @@ def test_a_partition_that_is_not_waited_for_cannot_be_restored() -> None:
     assert not ownership.restored
 
 
-def test_being_restored_is_told_and_so_is_owning_a_part_only() -> None:
+def test_being_restored_is_told_in_the_log() -> None:
     ownership = Ownership(2)
     ownership.assigned([1])
     with capture_logs() as logs:
         ownership.was_restored(1)
-    assert [log["event"] for log in logs] == ["restored", "leaderboards_partial"]
+    assert [log["event"] for log in logs] == ["restored"]
+
+
+def test_a_partition_is_live_while_it_is_owned_and_restored() -> None:
+    ownership = Ownership(3)
+    ownership.assigned([0, 1])
+    assert ownership.live == frozenset()
+    ownership.was_restored(1)
+    assert ownership.live == {1}
+    assert [ownership.has_restored(one) for one in range(3)] == [False, True, False]
+    ownership.revoked([1])
+    assert ownership.live == frozenset()
+    assert not ownership.has_restored(1)
+
+
+def test_listeners_hear_of_every_change_after_it() -> None:
+    ownership = Ownership(2)
+    heard: list[tuple[bool, bool]] = []
+    ownership.listeners.append(lambda: heard.append((ownership.owns(1), ownership.has_restored(1))))
+    ownership.assigned([1])
+    ownership.was_restored(1)
+    ownership.was_restored(1)
+    ownership.revoked([1])
+    assert heard == [(True, False), (True, True), (False, False)]

@@ -279,16 +279,16 @@ class TestCampaignsAndPartitions:
 
     def test_a_campaign_without_posts_closes_and_its_boards_go(self) -> None:
         posts = tracking({ONE: 9}, A)
-        assert posts.take_closed() == set()
+        assert posts.close() == set()
         posts.remove(ONE, "tombstone")
-        assert posts.take_closed() == {ALL, A}
+        assert posts.close() == {(0, ALL), (0, A)}
         assert list(posts.boards.campaigns()) == []
 
     def test_a_campaign_that_closed_and_opened_again_is_exact(self) -> None:
         posts = tracking({ONE: 9, TWO: 8, THREE: 7, FOUR: 6}, A)
         for post_id in (ONE, TWO, THREE, FOUR):
             posts.remove(post_id, "tombstone")
-        posts.take_closed()
+        posts.close()
         posts.take(0, [sighting(ONE, B), sighting(TWO, A)], NOW)
         answered(posts, {ONE: 1, TWO: 2})
         assert names(posts.boards.merged(A, LIKES)) == [TWO]

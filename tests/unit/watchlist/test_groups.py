@@ -1,4 +1,4 @@
-"""Sets of campaigns: counted, folded beyond the limit, closed and opened again."""
+"""Sets of campaigns: counted, folded beyond the limit, opened again."""
 
 from tests.unit.watchlist.making import A, B, C
 from worker.model import ALL
@@ -71,21 +71,3 @@ def test_numbers_are_dense_also_after_some_were_free() -> None:
     assert sorted(number for number, _ in groups.sets()) == [numbers[0], numbers[2]]
     assert groups.join((A, B)) == numbers[1]
     assert groups.join((A, C)) == 3
-
-
-def test_a_campaign_is_closed_with_its_last_post_and_told_once() -> None:
-    groups = Groups(10)
-    number = groups.join((A,))
-    groups.join((A,))
-    groups.leave(number)
-    assert groups.take_closed() == set()
-    groups.leave(number)
-    assert groups.take_closed() == {A, ALL}
-    assert groups.take_closed() == set()
-
-
-def test_a_campaign_that_opened_again_is_not_told_as_closed() -> None:
-    groups = Groups(10)
-    groups.leave(groups.join((A, B)))
-    groups.join((A,))
-    assert groups.take_closed() == {B}

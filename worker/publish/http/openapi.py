@@ -162,7 +162,10 @@ _POST_PATHS: Final[Schema] = {
         {
             "200": _answer("Post", "The Post"),
             "400": _BAD_PARAMETER,
-            "404": _answer("Error", "This worker does not track the Post: code `not_tracked`"),
+            "404": _answer(
+                "Error",
+                "`not_tracked`: nobody tracks the Post; `another_worker`: who owns its partition may",
+            ),
         },
         [
             _parameter(

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from worker.publish.http.answers import fresh_answer
 from worker.publish.http.errors import ApiError
 from worker.publish.http.parameters import read_post_id
+from worker.publish.http.views import Elsewhere
 from worker.publish.leaderboard_json import PER_HOUR_DIGITS, RATE_DIGITS, iso_time
 
 if TYPE_CHECKING:
@@ -35,11 +36,14 @@ class PostsApi:
         post_id = read_post_id(request)
         view = self._post(post_id)
         if view is None:
-            message = (
-                f"Post {post_id} is not tracked by this worker: it was never seen, its time is over, "
-                "or another worker owns it."
-            )
+            message = f"Post {post_id} is not tracked: it was never seen, or its time is over."
             raise ApiError(HTTPStatus.NOT_FOUND, "not_tracked", message)
+        if isinstance(view, Elsewhere):
+            message = (
+                f"Post {post_id} is in partition {view.partition} of the sightings, which another worker of "
+                "the group owns: ask the others."
+            )
+            raise ApiError(HTTPStatus.NOT_FOUND, "another_worker", message, partition=view.partition)
         return fresh_answer(post_document(view))
 
 

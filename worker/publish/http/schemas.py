@@ -194,6 +194,7 @@ _ERROR: Final = _object(
                     "type": "string",
                     "description": "stable, for programs",
                     "enum": [
+                        "another_worker",
                         "bad_parameter",
                         "internal_error",
                         "method_not_allowed",
@@ -209,12 +210,16 @@ _ERROR: Final = _object(
                 "parameter": {"type": "string", "description": "which parameter (bad_parameter)"},
                 "value": {"type": "string", "description": "what it was (bad_parameter)"},
                 "mend": {"type": "string", "description": "what would be right (bad_parameter)"},
+                "partition": {
+                    **_COUNT,
+                    "description": "the partition of the sightings that the Post is in (another_worker)",
+                },
                 "near": {
                     **_array(ref("LeaderboardLink")),
                     "description": "leaderboards that may have been meant (no_such_leaderboard)",
                 },
             },
-            optional=("parameter", "value", "mend", "near"),
+            optional=("parameter", "value", "mend", "partition", "near"),
         )
     },
 )

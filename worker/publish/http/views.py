@@ -37,6 +37,13 @@ class PostView:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another worker tracks the Post, if anybody does: the owner of this partition of ``sightings``."""
+
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Whether all is well, and a sentence on each thing looked at."""
 
@@ -46,7 +53,7 @@ class Health:
 
 HandlesLookup: TypeAlias = Callable[[], HandlesUsed]
 
-PostLookup: TypeAlias = Callable[[PostId], PostView | None]
+PostLookup: TypeAlias = Callable[[PostId], PostView | Elsewhere | None]
 """``None``: the worker does not track the Post."""
 
 HealthCheck: TypeAlias = Callable[[], Health]

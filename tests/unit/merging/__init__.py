@@ -1,0 +1,1 @@
+"""Tests of merging boards across workers."""

@@ -1,0 +1,158 @@
+"""The format of the topic ``<group>.partials``: how the owner of a partition tells the other workers its top.
+
+The key is ``campaign/metric/partition``; a campaign may hold slashes, so it is read from the right. The value
+is compact JSON that a person can read:
+``{"v":1,"writer":"5f0c…","as_of":1763719740.1,"tracked_posts":812,"entries":[["1991…",41.0,1763719738.0,"anna","…"]]}``
+with each entry's Post ID, value, time of measurement, author and text, best first; author and text are left
+out where neither is known. A null value is a tombstone: the partition has no such board.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from sys import intern
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from worker.formats.ids import read_id_bytes
+from worker.formats.parsing import parse_json
+from worker.formats.reasons import Reason, show, unreadable
+from worker.formats.versions import not_this_version
+from worker.model import Campaign, MetricName, Partial, PartialEntry, PartialKey, Timestamp, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from worker.formats.parsing import Json
+
+PARTIAL_VERSION: Final = 1
+"""Goes up when a reader of the version before would misread; a field it may ignore is no new version."""
+
+MOST_BYTES: Final = 900_000
+"""Brokers take records of 1 MB unless told otherwise. A longer partial goes without authors and texts."""
+
+_BARE: Final = 3
+_WHOLE: Final = 5
+_MOST_DIGITS: Final = 9
+
+
+def encode_key(key: PartialKey) -> bytes:
+    """The key of a partial's record."""
+    return f"{key.campaign}/{key.metric}/{key.partition}".encode(errors="replace")
+
+
+def encode_partial(partial: Partial) -> bytes:
+    """The value of a partial's record. With the key, inverse of ``decode_partial``."""
+    try:
+        value = orjson.dumps(_document(partial, map(_row, partial.entries)))
+    except orjson.JSONEncodeError:  # half a surrogate pair in a text
+        value = orjson.dumps(_document(partial, (_row(_encodable(entry)) for entry in partial.entries)))
+    if len(value) > MOST_BYTES:
+        value = orjson.dumps(_document(partial, (entry[:_BARE] for entry in partial.entries)))
+    return value
+
+
+def decode_partial(key: bytes | None, value: bytes | None) -> Partial | PartialKey | Unreadable:
+    """What a record of the partials topic says; its key alone when it is a tombstone. Never raises.
+
+    ``Unreadable`` with ``partial_version`` means that a newer worker of the group wrote it.
+    """
+    name = _read_key(key or b"")
+    if name is None:
+        return unreadable(
+            Reason.PARTIAL_MALFORMED, f"key: {show(key)} is not of the form campaign/metric/partition."
+        )
+    if value is None:
+        return name
+    document = parse_json(value)
+    if not isinstance(document, dict) or document.get("v") != PARTIAL_VERSION:
+        return not_this_version(
+            document,
+            "partial",
+            PARTIAL_VERSION,
+            newer=Reason.PARTIAL_VERSION,
+            malformed=Reason.PARTIAL_MALFORMED,
+        )
+    return _read(name, document) or unreadable(
+        Reason.PARTIAL_MALFORMED, f"the value: {show(value)} is JSON, but no partial."
+    )
+
+
+def _document(partial: Partial, rows: Iterable[tuple[object, ...]]) -> Json:
+    return {
+        "v": PARTIAL_VERSION,
+        "writer": partial.writer,
+        "as_of": partial.as_of,
+        "tracked_posts": partial.tracked_posts,
+        "entries": [(str(row[0]), *row[1:]) for row in rows],
+    }
+
+
+def _row(entry: PartialEntry) -> tuple[object, ...]:
+    return entry[:_BARE] if entry.author is None and entry.text is None else entry
+
+
+def _encodable(entry: PartialEntry) -> PartialEntry:
+    words = (
+        None if text is None else text.encode(errors="replace").decode()
+        for text in (entry.author, entry.text)
+    )
+    return PartialEntry(*entry[:_BARE], *words)
+
+
+def _read_key(key: bytes) -> PartialKey | None:
+    try:
+        campaign, metric, digits = key.decode().rsplit("/", 2)
+    except ValueError:  # too few parts, or no UTF-8
+        return None
+    if not campaign or not metric or not _is_number(digits):
+        return None
+    return PartialKey(Campaign(intern(campaign)), MetricName(intern(metric)), int(digits))
+
+
+def _is_number(digits: str) -> bool:
+    return (
+        digits.isdigit() and digits.isascii() and len(digits) <= _MOST_DIGITS and str(int(digits)) == digits
+    )
+
+
+def _read(key: PartialKey, document: Json) -> Partial | None:
+    writer, as_of = document.get("writer"), document.get("as_of")
+    tracked, rows = document.get("tracked_posts"), document.get("entries")
+    moment = _read_float(as_of)
+    if type(writer) is not str or moment is None or type(tracked) is not int or type(rows) is not list:
+        return None
+    entries = []
+    for row in rows:
+        entry = _read_entry(row)
+        if entry is None:
+            return None
+        entries.append(entry)
+    # What is merged must be in order, and no Post may stand on it twice.
+    if not all(before.rank_key < after.rank_key for before, after in pairwise(entries)):
+        return None
+    if len({entry.post_id for entry in entries}) < len(entries):
+        return None
+    return Partial(key, writer, Timestamp(moment), tracked, tuple(entries)) if tracked >= 0 else None
+
+
+def _read_entry(row: object) -> PartialEntry | None:
+    if type(row) is not list or len(row) not in {_BARE, _WHOLE} or type(row[0]) is not str:
+        return None
+    post_id = read_id_bytes(row[0].encode(errors="replace"))
+    value, measured_at = _read_float(row[1]), _read_float(row[2])
+    if post_id is None or value is None or measured_at is None:
+        return None
+    # A Post stands on many boards: its words are kept once.
+    words = [intern(word) if type(word) is str else word for word in row[_BARE:]]
+    if not all(word is None or type(word) is str for word in words):
+        return None
+    return PartialEntry(post_id, value, Timestamp(measured_at), *words)
+
+
+def _read_float(number: object) -> float | None:
+    if type(number) is int:
+        number = float(number) if abs(number) < 1 << 63 else math.inf
+    return number if type(number) is float and math.isfinite(number) else None
