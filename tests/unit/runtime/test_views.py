@@ -9,6 +9,7 @@ from tests.unit.tracker.test_tracker import ONE, tracking
 from tests.unit.watchlist.making import NOW
 from worker.model import Seconds
 from worker.planner import AgeDecay, AgeDecaySettings
+from worker.publish.http.views import PostView
 from worker.views import Views
 
 
@@ -16,11 +17,20 @@ def test_nobody_knows_when_a_post_is_due_while_it_is_asked_for() -> None:
     tracker = tracking({ONE: 5})
     planner = AgeDecay(AgeDecaySettings(Seconds(2.0), Seconds(15.0), 0.0, Seconds(4800.0), Seconds(3600.0)))
     rest: Any = SimpleNamespace()
-    views = Views(tracker, planner=planner, ownership=rest, circuit=rest, progress=rest, watch=rest, api=rest)
-    due_before = views.post(ONE)
-    assert due_before is not None
-    assert due_before.due_at == NOW + 15
+    views = Views(
+        tracker,
+        planner=planner,
+        ownership=rest,
+        merger=rest,
+        circuit=rest,
+        progress=rest,
+        watch=rest,
+        api=rest,
+    )
+    waiting = views.post(ONE)
+    assert isinstance(waiting, PostView)
+    assert waiting.due_at == NOW + 15
     tracker.watchlist.app.mark_asked([ONE], NOW)
     asked = views.post(ONE)
-    assert asked is not None
+    assert isinstance(asked, PostView)
     assert asked.due_at is None
