@@ -71,7 +71,7 @@ class Kills:
         self._url = f"http://{api.address}"
         host, port = api.address.split(":")
         link = links.open((host, int(port)))
-        cluster = stack.enter_context(running_cluster(links, brokers=1, workers=1))
+        self.cluster = cluster = stack.enter_context(running_cluster(links, brokers=1, workers=1))
         self.bootstrap = cluster.kafka.bootstrap
         cluster.create_topic(TOPIC, INPUT_PARTITIONS)
         environment = settings(
