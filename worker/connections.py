@@ -62,6 +62,7 @@ class KafkaConnections:
         return KafkaConsumer(
             **self._common,
             group_id=group,
+            group_instance_id=self._kafka.instance_id,
             enable_auto_commit=False,
             auto_offset_reset=start,
             session_timeout_ms=round(self._kafka.session_timeout * 1000),

@@ -65,6 +65,7 @@ class Dispatcher:
         while True:
             self._progressed()
             self._raise_failures()
+            self._telemetry.requests_in_flight.set(len(self._requests))
             self._telemetry.quota_used.set(self._quota.used)
             self._telemetry.quota_limit.set(self._quota.share)
             if len(self._requests) >= self._in_flight:

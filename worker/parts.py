@@ -21,6 +21,7 @@ from worker.model import MetricName, Seconds
 from worker.partials_writer import PartialsWriter
 from worker.planner import AgeDecay, AgeDecaySettings
 from worker.publish.http.app import create_app
+from worker.publish.http.connections import Room
 from worker.publish.http.server import HttpServer
 from worker.publish.kafka import KafkaPublisher
 from worker.publish.prometheus import PrometheusPublisher
@@ -99,7 +100,7 @@ def make_server(
         change_window=Seconds(settings.publish.change_window),
     )
     http = settings.publish.http
-    return HttpServer(app, host=http.host, port=http.port)
+    return HttpServer(app, host=http.host, port=http.port, room=Room(http.max_connections, telemetry))
 
 
 def make_outlets(
@@ -179,6 +180,7 @@ def make_input_reader(
         TopicNames(kafka.group),
         partitions=kafka.sightings_partitions,
         in_flight=kafka.in_flight_forwards,
+        buffer_bytes=kafka.buffer_bytes,
         clock=clock,
         telemetry=telemetry,
     )

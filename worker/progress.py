@@ -35,7 +35,7 @@ class Progress:
     def stalled(self) -> dict[str, Seconds]:
         """Loops without progress for too long, each with for how long."""
         now = self._clock.monotonic()
-        ages = {loop: Seconds(now - at) for loop, at in self._at.items()}
+        ages = {loop: Seconds(now - at) for loop, at in self._at.copy().items()}
         return {loop: age for loop, age in ages.items() if age > self._stalled_after}
 
     def loops(self) -> list[str]:

@@ -6,22 +6,22 @@ import asyncio
 import contextlib
 import itertools
 import platform
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from kafka.errors import KafkaError
 
 from worker import __version__, api, parts
 from worker.api_watch import ApiWatch
+from worker.clients import connect
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.engagement import Circuit, Handles, Quota
 from worker.handles_topic import HandlesTopic
-from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames, ensure_topics
+from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames
 from worker.interpreter import calm_the_collector, lengthen_turns
-from worker.logs import LastKafkaError
+from worker.limits import tell_limits
+from worker.memory import MemoryWatch, resident_bytes
 from worker.model import Seconds
 from worker.owner import Owner
 from worker.ownership import Ownership
@@ -30,9 +30,10 @@ from worker.publish.http.publisher import HttpPublisher
 from worker.sharing import Sharing
 from worker.threads import in_thread
 from worker.views import Views
+from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from worker.editions import Editions, Outlet
     from worker.model import Clock
@@ -46,18 +47,9 @@ _COUNT_EVERY: Final = 1.0
 _RETIRE_EVERY: Final = 5
 """Counts between two looks for Posts to retire."""
 _FINISH_TIMEOUT: Final = Seconds(1.5)
-_FLUSH_TIMEOUT: Final = 1.0
 _AFTER_REQUESTS: Final = 3.0
 """Of ``run.stop_timeout``: what is left for publishing and letting go when requests in flight took long."""
 _LAST_MOMENT: Final = 1.0
-_AFTER_CLIENTS: Final = 0.5
-"""Seconds that clients, which have the same bound, are given to say themselves what failed."""
-_TELL_WAIT_AFTER: Final = 2.0
-"""Seconds without a broker after which the log says what a start waits for."""
-
-
-class BrokersError(Exception):
-    """The brokers cannot be used. The text says which, and what the last trouble with them was."""
 
 
 class Worker:
@@ -115,6 +107,8 @@ class Worker:
         self._watch = BrokerWatch(
             watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
         )
+        self._memory = MemoryWatch(settings.run.memory_warning, resident_bytes)
+        self._watchdog = Watchdog(self._progress, self._loop)
         self._api_watch = ApiWatch(settings.engagement.url, telemetry)
         self._http = HttpPublisher(max_streams=settings.publish.http.max_streams, telemetry=telemetry)
         views = Views(
@@ -130,6 +124,7 @@ class Worker:
         self.server = parts.make_server(settings, views, self._http, self._handles, telemetry)
         telemetry.build.info({"version": __version__, "python": platform.python_version()})
         telemetry.tracked_limit.set(settings.watchlist.max_posts)
+        tell_limits(settings, telemetry)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Worker]:
@@ -169,11 +164,13 @@ class Worker:
                 self._task(partials.run(), "partials"),
                 *(self._task(outlet.run(), "outlet") for outlet in outlets),
             ]
+            self._watchdog.start()
             try:
                 yield self
             finally:
                 _log.info("stopping")
                 threads = (
+                    self._watchdog,
                     input_reader,
                     sightings_reader,
                     self._watch,
@@ -217,47 +214,17 @@ class Worker:
     # Starting
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> tuple[Any, InputReader, SightingsReader]:
-        """Clients of brokers that answer, and our topics, within ``kafka.request_timeout``."""
-        within = self.settings.kafka.request_timeout
-        servers = ", ".join(self.settings.kafka.bootstrap_servers)
-        with LastKafkaError() as last:
-            telling = self._loop.call_later(
-                _TELL_WAIT_AFTER,
-                partial(_log.warning, "waiting_for_brokers", brokers=servers, at_most_s=within),
-            )
-            try:
-                async with asyncio.timeout(within + _AFTER_CLIENTS):
-                    await in_thread(self._ensure_topics)
-                    connect = partial(parts.make_producer, self._kafka, self.telemetry)
-                    producer = await self._client_of(connect, stack, _close_producer)
-                    group, start = self.settings.kafka.group, self.settings.kafka.start
-                    reading = await self._client_of(
-                        lambda: self._kafka.consumer(group, start=start), stack, _close_consumer
-                    )
-                    owning = await self._client_of(
-                        lambda: self._kafka.consumer(f"{group}.owners", start="earliest"),
-                        stack,
-                        _close_consumer,
-                    )
-                    await in_thread(self._meet_topics, producer)
-                    restoring = await self._client_of(self._kafka.reader, stack, _close_consumer)
-                    self._journal.start(restoring, producer)
-                    self._sharing.topic.start(
-                        await self._client_of(self._kafka.reader, stack, _close_consumer)
-                    )
-                    if len(self._accounts):
-                        reader = await self._client_of(self._kafka.reader, stack, _close_consumer)
-                        self._handles_topic.start(reader, producer)
-            except (KafkaError, TimeoutError) as error:
-                why = last.error or (error if isinstance(error, KafkaError) else "no answer")
-                raise BrokersError(
-                    f"kafka.bootstrap_servers {servers} cannot be used (tried for {within:g} s): {why}"
-                ) from error
-            finally:
-                telling.cancel()
+        clients = await connect(
+            self.settings, self._kafka, stack, self.telemetry, handles=len(self._accounts) > 0
+        )
+        producer = clients.producer
+        self._journal.start(clients.restoring, producer)
+        self._sharing.topic.start(clients.sharing)
+        if clients.handles is not None:
+            self._handles_topic.start(clients.handles, producer)
         input_reader = parts.make_input_reader(
             self.settings,
-            reading,
+            clients.reading,
             producer,
             failed=self.fail,
             progressed=self._progress.of("input"),
@@ -266,7 +233,7 @@ class Worker:
         )
         sightings_reader = parts.make_sightings_reader(
             self.settings,
-            owning,
+            clients.owning,
             self._inbox,
             self._journal.commits,
             membership=self._membership,
@@ -276,31 +243,6 @@ class Worker:
             telemetry=self.telemetry,
         )
         return producer, input_reader, sightings_reader
-
-    async def _client_of(
-        self, connect: Callable[[], Any], stack: contextlib.AsyncExitStack, close: Callable[[Any], None]
-    ) -> Any:  # noqa: ANN401 -- kafka-python is untyped
-        client = await in_thread(connect)
-        stack.push_async_callback(in_thread, close, client)
-        return client
-
-    def _ensure_topics(self) -> None:
-        admin = self._kafka.admin()
-        try:
-            ensure_topics(
-                admin,
-                self._names,
-                sightings_partitions=self.settings.kafka.sightings_partitions,
-                tracking_window=Seconds(self.settings.watchlist.tracking_window),
-                replication_factor=self.settings.kafka.replication_factor,
-            )
-        finally:
-            admin.close()
-
-    def _meet_topics(self, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
-        """Have the producer know our topics before it is hurried: its first send to one waits for that."""
-        for name in self._names.written():
-            producer.partitions_for(name)
 
     def _input_topics(self) -> tuple[list[str], str | None]:
         pattern = self.settings.kafka.topic_pattern
@@ -375,6 +317,7 @@ class Worker:
             self._handles.tell()
             self._api_watch.look()
             self._membership.look(self._watch)
+            self._memory.look()
             await asyncio.sleep(_COUNT_EVERY)
 
     # The parts that are made of others
@@ -413,15 +356,3 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError, Exception):
         await task
-
-
-def _close_producer(producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
-    # What it still holds when that fails is not committed either, and is read again.
-    with contextlib.suppress(KafkaError):
-        producer.close(timeout=_FLUSH_TIMEOUT)
-
-
-def _close_consumer(consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
-    """Of a reader that never began; one that did closes it itself, and then this does nothing."""
-    with contextlib.suppress(KafkaError, RuntimeError):
-        consumer.close(autocommit=False, timeout_ms=0)

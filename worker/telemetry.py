@@ -42,8 +42,15 @@ class Telemetry:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.registry = registry
+        self._declare_intake(registry)
+        self._declare_journal(registry)
+        self._declare_watchlist(registry)
+        self._declare_planner(registry)
+        self._declare_engagement(registry)
+        self._declare_publish(registry)
+        self._declare_process(registry)
 
-        # Intake
+    def _declare_intake(self, registry: CollectorRegistry) -> None:
         self.records = Counter(
             "toptweets_records",
             "Records read from the input topics and sightings, by what they turned out to be",
@@ -67,6 +74,9 @@ class Telemetry:
             "toptweets_forwards_in_flight",
             "Sightings and dead letters sent to Kafka and not yet acknowledged",
             registry=registry,
+        )
+        self.forwards_in_flight_bytes = Gauge(
+            "toptweets_forwards_in_flight_bytes", "Bytes of the values of those", registry=registry
         )
         self.forward_errors = Counter(
             "toptweets_forward_errors",
@@ -94,7 +104,7 @@ class Telemetry:
             "toptweets_sightings_queue_posts", "Sightings read that wait for the Watchlist", registry=registry
         )
 
-        # Journal
+    def _declare_journal(self, registry: CollectorRegistry) -> None:
         self.journal_written = Counter(
             "toptweets_journal_records_written",
             "Records given to the journal, by kind",
@@ -136,7 +146,7 @@ class Telemetry:
             registry=registry,
         )
 
-        # Watchlist
+    def _declare_watchlist(self, registry: CollectorRegistry) -> None:
         self.tracked = Gauge(
             "toptweets_tracked_posts", "Posts in the Watchlist, by state", ["state"], registry=registry
         )  # new, measured, unavailable
@@ -156,7 +166,7 @@ class Telemetry:
             registry=registry,
         )
 
-        # Planner
+    def _declare_planner(self, registry: CollectorRegistry) -> None:
         self.plan_seconds = Histogram(
             "toptweets_plan_seconds",
             "Time to plan one request",
@@ -165,7 +175,7 @@ class Telemetry:
         )
         self.due = Gauge("toptweets_due_posts", "Posts due when the planner last looked", registry=registry)
 
-        # Engagement
+    def _declare_engagement(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "toptweets_requests",
             "Requests to the Engagement API, by status (a number, or timeout, connection, unreadable)",
@@ -192,6 +202,9 @@ class Telemetry:
             "Post IDs asked for, by what became of them: the sum is the IDs asked less those in flight",
             ["outcome"],  # measured, unavailable, refused, forbidden, failed, asked_again
             registry=registry,
+        )
+        self.requests_in_flight = Gauge(
+            "toptweets_requests_in_flight", "Requests to the Engagement API under way", registry=registry
         )
         self.ids_in_flight = Gauge(
             "toptweets_ids_in_flight", "Post IDs asked for and not answered", registry=registry
@@ -230,7 +243,7 @@ class Telemetry:
             "toptweets_handles_limit", "Accounts a month that the contract has; 0: not set", registry=registry
         )
 
-        # Publish
+    def _declare_publish(self, registry: CollectorRegistry) -> None:
         self.publications = Counter(
             "toptweets_leaderboards_published",
             "Leaderboards published, by destination; partials: own boards told to the other workers",
@@ -268,12 +281,23 @@ class Telemetry:
             "toptweets_board_refills", "Boards filled again from the Watchlist after falls", registry=registry
         )
         self.streams = Gauge("toptweets_streams", "Live pages connected", registry=registry)
+        self.http_connections = Gauge(
+            "toptweets_http_connections", "HTTP connections, live pages among them", registry=registry
+        )
+        self.http_refused = Counter(
+            "toptweets_http_connections_refused",
+            "HTTP connections refused because of publish.http.max_connections",
+            registry=registry,
+        )
 
-        # Process
+    def _declare_process(self, registry: CollectorRegistry) -> None:
         self.loop_progressed = Gauge(
             "toptweets_loop_progress_timestamp_seconds",
             "Time a loop last made progress",
             ["loop"],
             registry=registry,
+        )
+        self.limits = Gauge(
+            "toptweets_limit", "What a setting limits its gauge to", ["setting"], registry=registry
         )
         self.build = Info("toptweets_build", "The worker's version", registry=registry)

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.unit.publish.http.serving import NOON, PATIENCE, Served, Worker, entry, key, leaderboard, serving
+from tests.unit.publish.http.serving import (
+    NOON,
+    PATIENCE,
+    Served,
+    Worker,
+    entry,
+    key,
+    leaderboard,
+    room,
+    serving,
+)
 from worker.publish.http import HttpServer, ListenError
 
 if TYPE_CHECKING:
@@ -133,6 +143,27 @@ def test_no_more_streams_than_allowed_until_one_ends() -> None:
             assert events.block() == ["retry: 2000"]
 
 
+def test_beyond_the_limit_of_connections_idle_ones_make_room_and_busy_ones_do_not() -> None:
+    worker = Worker(max_streams=3)
+
+    def counted(name: str) -> float | None:
+        return worker.telemetry.registry.get_sample_value(name)
+
+    with serving(worker, max_connections=3) as served, following(served), following(served):
+        served.wait_for_streams(2)
+        with httpx.Client() as first, httpx.Client() as second:
+            for client in (first, second, first, second):
+                assert client.get(f"{served.url}/healthz").status_code == 200
+            assert counted("toptweets_http_connections") == 3
+        assert counted("toptweets_http_connections_refused_total") == 0
+        with following(served):
+            refused = httpx.get(f"{served.url}/healthz")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+            assert "publish.http.max_connections" in refused.text
+            assert counted("toptweets_http_connections_refused_total") == 1
+            assert served.worker.streams() == 3
+
+
 def test_a_reader_that_stands_still_skips_versions_and_delays_nobody() -> None:
     with serving(Worker()) as served:
         with stalled(served) as still, following(served, campaign="quick") as quick:
@@ -228,7 +259,7 @@ def test_a_connection_that_is_kept_answers_at_once() -> None:
 def test_signals_stay_with_the_process() -> None:
     async def scenario() -> None:
         before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-        server = HttpServer(Worker().app(), host="127.0.0.1", port=0)
+        server = HttpServer(Worker().app(), host="127.0.0.1", port=0, room=room())
         await server.start()
         assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
         waiting = asyncio.create_task(server.wait())
@@ -241,7 +272,7 @@ def test_signals_stay_with_the_process() -> None:
 
 def test_a_port_in_use_is_an_error_for_the_caller() -> None:
     async def scenario(port: int) -> None:
-        server = HttpServer(Worker().app(), host="127.0.0.1", port=port)
+        server = HttpServer(Worker().app(), host="127.0.0.1", port=port, room=room())
         with pytest.raises(ListenError, match=rf"^publish\.http\.port: 127\.0\.0\.1:{port} is in use: "):
             await server.start()
         await server.stop()
@@ -252,7 +283,7 @@ def test_a_port_in_use_is_an_error_for_the_caller() -> None:
 
 def test_it_listens_on_ipv6_too() -> None:
     async def scenario() -> None:
-        server = HttpServer(Worker().app(), host="::1", port=0)
+        server = HttpServer(Worker().app(), host="::1", port=0, room=room())
         await server.start()
         try:
             async with httpx.AsyncClient() as client:

@@ -158,6 +158,7 @@ def test_each_record_has_one_outcome_and_what_is_forwarded_says_the_same_as_all_
         TopicNames("g"),
         partitions=4,
         in_flight=1000,
+        buffer_bytes=10**9,
         clock=clock,
         telemetry=telemetry,
     )

@@ -60,7 +60,7 @@ def happen(world: World, kind: str, number: int, how_much: float) -> None:
         case "restart":
             world.restart(worker)
         case "freeze":
-            # Half of them outlast the session: the worker wakes as a zombie.
+            # Half of these outlast the session: the worker wakes as a zombie.
             worker.frozen_until = max(worker.frozen_until, world.at + how_much * 2 * world.terms.session)
         case "suspend":
             # The whole machine sleeps, and its monotonic clock stands.
@@ -92,7 +92,7 @@ def simulate(world: World, workers: int, happenings: list[tuple[float, str, int,
 
 def lives(limit: int, examples: int) -> None:
     @settings(deadline=None, max_examples=examples)
-    @given(worlds(limit), st.integers(1, 5), st.lists(HAPPENINGS, max_size=25))
+    @given(worlds(limit), st.integers(1, 5), st.lists(HAPPENINGS, max_size=30))
     def lived(world: World, workers: int, happenings: list[tuple[float, str, int, float]]) -> None:
         simulate(world, workers, happenings)
 
@@ -104,6 +104,22 @@ def lives(limit: int, examples: int) -> None:
 )
 def test_whatever_workers_do_no_rolling_minute_has_more_than_the_limit(limit: int, examples: int) -> None:
     lives(limit, examples)
+
+
+@pytest.mark.parametrize("kind", ["freeze", "suspend"])
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_who_wakes_when_its_partitions_are_anothers_uses_no_slot_of_theirs(
+    kind: str, data: st.DataObject
+) -> None:
+    world = data.draw(worlds(data.draw(st.sampled_from([60, 600]))))
+    for _ in range(data.draw(st.integers(2, 5))):
+        world.start()
+    for number in range(6):
+        world.run(20 + 15 * number + data.draw(st.floats(0, 3)))
+        happen(world, kind, number, data.draw(st.floats(0.5, 1)))
+    world.run(130)
+    check(world)
 
 
 def calm(limit: int, workers: int, partitions: int, latency: float, seed: int) -> World:

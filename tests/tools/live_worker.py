@@ -19,7 +19,7 @@ import httpx
 from worker.embedded import end, start_tied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.tools.brokers import Broker
@@ -119,7 +119,13 @@ def running_sandbox(directory: Path, *options: str, port: int = 0) -> Iterator[R
 
 @contextmanager
 def running_worker(
-    directory: Path, bootstrap: str, topic: str, api: str, settings: Mapping[str, str] | None = None
+    directory: Path,
+    bootstrap: str,
+    topic: str,
+    api: str,
+    settings: Mapping[str, str] | None = None,
+    *,
+    options: Sequence[str] = (),
 ) -> Iterator[Running]:
     """A worker, with its HTTP server on a free port, for as long as the block lasts.
 
@@ -129,17 +135,29 @@ def running_worker(
         topic: the input topic.
         api: ``host:port`` of a sandbox.
         settings: more of them, by their names in the environment without the prefix (``BOARDS__TOP``).
+        options: of the command.
     """
-    with _running("worker", ["run"], directory, _settings(bootstrap, topic, api, settings)) as running:
+    with _running(
+        "worker", ["run", *options], directory, _settings(bootstrap, topic, api, settings)
+    ) as running:
         yield running
 
 
 @contextmanager
 def starting_worker(
-    directory: Path, bootstrap: str, topic: str, api: str, settings: Mapping[str, str] | None = None
+    directory: Path,
+    bootstrap: str,
+    topic: str,
+    api: str,
+    settings: Mapping[str, str] | None = None,
+    *,
+    options: Sequence[str] = (),
 ) -> Iterator[Running]:
     """As ``running_worker``, without waiting until it runs: for one that cannot. It has no address."""
-    with _started("worker", ["run"], directory, _settings(bootstrap, topic, api, settings)) as (process, log):
+    with _started("worker", ["run", *options], directory, _settings(bootstrap, topic, api, settings)) as (
+        process,
+        log,
+    ):
         yield Running("", process, log)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
 
 import typer
 
-from worker.cli.common import BAD_SETTINGS, TELL_WAIT_AFTER, ConfigOption, load_or_exit
+from worker.cli.brokers import NoBrokerError, connect
+from worker.cli.common import BAD_SETTINGS, ConfigOption, load_or_exit
 from worker.settings import Settings, load
 from worker.settings.agreement import topic_fault
 from worker.settings.faults import shown
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from worker.produce import Producing
-    from worker.settings.sections import Kafka
 
 _STANDARD_INPUT: Final = "-"
 _COMPLAINTS: Final = 20
@@ -61,7 +60,7 @@ def produce(
         raise typer.Exit(BAD_SETTINGS)
     try:
         done = _produce(settings, files, campaign or [], target)
-    except (ProduceError, OSError) as error:
+    except (NoBrokerError, ProduceError, OSError) as error:
         typer.echo(f"produce: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(done.account())
@@ -101,7 +100,10 @@ def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str],
         elif complaints == _COMPLAINTS + 1:
             console.print("(further lines that cannot be read are only counted)")
 
-    producer = _producer(settings.kafka, console)
+    def tell(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    producer = connect(settings.kafka, lambda connections: connections.producer(), tell)
     producing = Producing(producer, topic, campaigns, reading_rules(settings.intake), complain)
     try:
         with _progress(console) as progress:
@@ -116,33 +118,6 @@ def _produce(settings: Settings, files: Sequence[str], campaigns: Sequence[str],
     finally:
         producer.close(timeout=_AFTER_INTERRUPT)
     return producing
-
-
-def _producer(kafka: Kafka, console: Console) -> Any:  # noqa: ANN401 -- kafka-python is untyped
-    """A producer, told about when the brokers keep it waiting."""
-    from kafka.errors import KafkaError
-
-    from worker.connections import KafkaConnections
-    from worker.logs import LastKafkaError
-    from worker.produce import ProduceError
-
-    servers = ", ".join(kafka.bootstrap_servers)
-    waiting = f"waiting for the brokers at {servers}, for up to {kafka.request_timeout:g} s"
-    telling = threading.Timer(
-        TELL_WAIT_AFTER, console.print, (waiting,), {"markup": False, "soft_wrap": True}
-    )
-    telling.daemon = True
-    telling.start()
-    with LastKafkaError() as last:
-        try:
-            return KafkaConnections(kafka).producer()
-        except KafkaError as error:
-            why = last.error or error
-            raise ProduceError(
-                f"no broker answers at {servers} ({why}): check kafka.bootstrap_servers"
-            ) from error
-        finally:
-            telling.cancel()
 
 
 def _send_file(producing: Producing, name: str, progress: Progress) -> None:

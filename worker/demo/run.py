@@ -14,6 +14,7 @@ from rich.console import Console
 
 from sandbox.server import SandboxSettings, running_sandbox
 from sandbox.settings import BEARER_TOKEN
+from worker.clients import BrokersError
 from worker.connections import KafkaConnections
 from worker.demo.posts import DemoPosts
 from worker.demo.verdict import judge
@@ -21,7 +22,7 @@ from worker.embedded import EmbeddedBrokerError, embedded_broker
 from worker.intake.topics import TopicsError
 from worker.model import Timestamp
 from worker.publish.http.server import ListenError
-from worker.runtime import BrokersError, Worker
+from worker.runtime import Worker
 from worker.settings import Settings, load
 from worker.signals import stop_on_signals
 from worker.telemetry import Telemetry

@@ -54,9 +54,14 @@ def smaller(letter: Parcel) -> Parcel:
     size = len(letter.value or b"")
     if size >= _SMALLEST_HEAD:
         return _cut(letter, size // 2)
-    # ``detail`` and what follows are ours; the record's headers and key are what is large.
-    names = [name for name, _ in letter.headers or ()]
-    ours = (letter.headers or [])[len(names) - 1 - names[::-1].index("reason") :]
+    # ``reason`` and what follows are ours; the record's headers and key are what is large.
+    headers = letter.headers or []
+    begin = max(number for number, (name, _) in enumerate(headers) if name == "reason")
+    ours = headers[begin:]
+    if letter.key is not None:
+        ours = [*ours, ("key_bytes", str(len(letter.key)).encode())]
+    if begin:
+        ours = [*ours, ("headers_left_out", str(begin).encode())]
     return letter._replace(key=None, headers=ours)
 
 

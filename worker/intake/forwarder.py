@@ -28,9 +28,6 @@ _log = structlog.get_logger(__name__)
 _MIXER: Final = 0x9E3779B97F4A7C15
 _WORD: Final = 2**64 - 1
 
-_LARGEST_IN_FLIGHT: Final = 64 * 2**20
-"""Bytes of values: dead letters may be a megabyte each."""
-
 
 def partition_of(post_id: PostId, partitions: int) -> int:
     """The ``sightings`` partition that a Post belongs to: a multiplicative hash, the same in every worker.
@@ -55,6 +52,7 @@ class Forwarder:
         *,
         partitions: int,
         in_flight: int,
+        buffer_bytes: int,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -64,6 +62,8 @@ class Forwarder:
         self._names = names
         self._partitions = partitions
         self._in_flight_limit = in_flight
+        # Dead letters may be a megabyte each, and kafka-python's producer takes whatever it is given.
+        self._buffer_bytes = buffer_bytes
         self._clock = clock
         self._telemetry = telemetry
         self._ledger: Ledger[Partition] = Ledger(self._send, self._refit)
@@ -87,6 +87,7 @@ class Forwarder:
         self._ledger.settle()
         self._recent.tick()
         self._telemetry.forwards_in_flight.set(self._ledger.in_flight)
+        self._telemetry.forwards_in_flight_bytes.set(self._ledger.size)
         self._telemetry.recent_posts.set(len(self._recent))
         if self._ledger.failures > self._failures:
             self._telemetry.forward_errors.inc(self._ledger.failures - self._failures)
@@ -109,8 +110,8 @@ class Forwarder:
     @property
     def full(self) -> bool:
         """Whether so much is on its way that no more should be read."""
-        ledger = self._ledger
-        return ledger.stuck or ledger.in_flight >= self._in_flight_limit or ledger.size >= _LARGEST_IN_FLIGHT
+        many = self._ledger.in_flight >= self._in_flight_limit
+        return many or self._ledger.size >= self._buffer_bytes or self._ledger.stuck
 
     def _read(self, record: Record, partition: Partition, now: Timestamp, parcels: list[Parcel]) -> str:
         reading = self._reader.read(record.value, record.key, record.headers, partition.topic, now)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 from kafka.errors import (
     AuthorizationError,
+    FencedInstanceIdError,
     KafkaError,
     SaslAuthenticationFailedError,
 )
+
+from worker.intake.fencing import FencedError, fail_if_fenced, instance_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -60,8 +63,8 @@ class Polling:
     """One consumer and its thread.
 
     Pauses partitions, also those assigned later, while the work is full, and stays in the group. An error
-    of the brokers is told once and waited out; a refusal (authentication, authorisation) or a fault of ours
-    ends the thread, and ``failed`` is called with it.
+    of the brokers is told once and waited out; a refusal (authentication, authorisation), another member that
+    took this one's place, or a fault of ours ends the thread, and ``failed`` is called with it.
     """
 
     def __init__(
@@ -128,6 +131,8 @@ class Polling:
                 raise
             self._wait_out(error)
             return
+        # Before anything is done with the records: they are another's by now.
+        fail_if_fenced(self._consumer)
         if records:
             self._work.take(records)
             if self._troubled:
@@ -142,6 +147,8 @@ class Polling:
         self._progressed()
 
     def _wait_out(self, error: KafkaError) -> None:
+        if isinstance(error, FencedInstanceIdError):
+            raise FencedError(instance_id_of(self._consumer)) from error
         if not self._troubled:
             _log.warning("kafka_trouble", consumer=self._name, error=repr(error))
         self._troubled = True

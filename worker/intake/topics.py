@@ -60,6 +60,11 @@ class TopicNames:
         """Records that could not be read."""
         return f"{self.group}.dead-letters"
 
+    @property
+    def replayed(self) -> str:
+        """Which dead letters were sent back, compacted; made when the first is."""
+        return f"{self.group}.replayed"
+
     def written(self) -> tuple[str, ...]:
         """Those that are written in a hurry."""
         return self.sightings, self.journal, self.partials, self.dead_letters, self.leaderboards
@@ -68,7 +73,7 @@ class TopicNames:
         """The pattern of topics without our own: what we write must never come in again as input."""
         flags = _FLAGS.match(pattern)
         begin = flags.end() if flags else 0
-        own = "sightings|journal|partials|leaderboards|handles|dead-letters"
+        own = "sightings|journal|partials|leaderboards|handles|dead-letters|replayed"
         return rf"{pattern[:begin]}(?!(?-i:{re.escape(self.group)}\.(?:{own})$))(?:{pattern[begin:]})"
 
 

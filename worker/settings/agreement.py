@@ -32,6 +32,11 @@ def disagreements(settings: Settings) -> Iterator[Fault]:
     yield from _engagement(settings.engagement)
     yield from _boards(settings.boards, accounts=settings.engagement.accounts_file is not None)
     yield from _secrets(settings)
+    http = settings.publish.http
+    if http.max_streams >= http.max_connections:
+        most = http.max_connections
+        right = f"below publish.http.max_connections, which is {most}: all else needs connections too"
+        yield Fault("publish.http.max_streams", str(http.max_streams), right)
     if settings.engagement.accounts_file is not None and not settings.intake.keep_author:
         right = "true: Posts are asked for with their author's token, so the author must be known"
         yield Fault("intake.keep_author", "False", right)

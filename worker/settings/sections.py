@@ -11,6 +11,7 @@ from worker.model import PUBLIC_METRICS
 from worker.settings.types import (
     Duration,
     Pairs,
+    Size,
     Words,
 )
 
@@ -83,6 +84,12 @@ class Kafka(Section):
     replication_factor: Annotated[int, Field(ge=-1, le=32767)] = Field(
         -1, description="copies of our own topics; -1 is the brokers' default"
     )
+    instance_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="this worker's own name in the group, kept over a restart: until session_timeout is "
+        "over, its partitions wait for it",
+    )
     session_timeout: Duration = Field(
         45.0, ge=1, description="silence after which the group gives a worker's partitions away"
     )
@@ -98,6 +105,10 @@ class Kafka(Section):
     )
     in_flight_forwards: Annotated[int, Field(ge=100)] = Field(
         20_000, description="records sent and not acknowledged, at which the input is paused"
+    )
+    buffer_bytes: Annotated[Size, Field(ge=1_048_576)] = Field(
+        67_108_864,
+        description="bytes of their values at which the input is paused, such as 64MiB",
     )
     security: KafkaSecurity = Field(default_factory=KafkaSecurity, description="TLS and login")
 
@@ -275,7 +286,11 @@ class Http(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="port to listen on; 0: a free one")
-    max_streams: Count = Field(200, description="live pages connected at once")
+    max_connections: Count = Field(
+        500,
+        description="connections at once; beyond it, one that is idle is closed, or the new one refused",
+    )
+    max_streams: Count = Field(200, description="live pages connected at once, of those")
 
 
 class Publish(Section):
@@ -314,7 +329,10 @@ class Run(Section):
         8.0, gt=0, description="the longest wait for requests in flight when stopping"
     )
     stalled_after: Duration = Field(
-        60.0, ge=1, description="a loop without progress for so long fails /healthz"
+        60.0, ge=1, description="a loop without progress for so long fails /healthz, and is logged"
+    )
+    memory_warning: Annotated[Size, Field(ge=1)] | None = Field(
+        None, description="memory of the process at which the log warns, such as 900MiB"
     )
 
 

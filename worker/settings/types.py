@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FEW_DAYS: Final = 3
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SIZE_UNITS: Final = {
+    "": 1,
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+_SIZE: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*(B|[kMGT]B|[KMGT]iB|)\s*")
+_LARGEST_SIZE: Final = 10**15
 _DURATION_PATTERN: Final = r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$"
 
 
@@ -50,6 +64,31 @@ def write_duration(seconds: float) -> str:
         if count * _UNITS[unit] == seconds:
             return f"{count}{unit}"
     return f"{Decimal(repr(seconds)):f}s"
+
+
+def parse_size(value: object) -> int:
+    """Bytes of ``"2GiB"``, ``"512 MiB"``, ``"1.5GB"``, or of a bare number of bytes.
+
+    Raises:
+        ValueError: for anything else, naming what would be right.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        size = value
+    elif isinstance(value, str) and (parts := _SIZE.fullmatch(value)):
+        size = round(float(parts[1]) * _SIZE_UNITS[parts[2]])
+    else:
+        raise ValueError("not a size; write a number and a unit (kB, MB, GB, KiB, MiB, GiB), such as 2GiB")
+    if not 0 <= size <= _LARGEST_SIZE:
+        raise ValueError("a size is at least 0 and at most 1000 TB")
+    return size
+
+
+def write_size(size: int) -> str:
+    """A size as people read it, to a tenth, in the largest unit that it has one of: ``1.5GiB``."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if size >= _SIZE_UNITS[unit]:
+            return f"{size / _SIZE_UNITS[unit]:.1f}".removesuffix(".0") + unit
+    return f"{size}B"
 
 
 def is_duration(field: FieldInfo) -> bool:
@@ -90,6 +129,18 @@ Duration = Annotated[
             "anyOf": [
                 {"type": "string", "pattern": _DURATION_PATTERN, "examples": ["250ms", "1h30m", "48h"]},
                 {"type": "number", "minimum": 0, "description": "seconds"},
+            ]
+        }
+    ),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": f"^{_SIZE.pattern}$", "examples": ["64MiB", "2GiB"]},
+                {"type": "integer", "minimum": 0, "description": "bytes"},
             ]
         }
     ),

@@ -34,6 +34,8 @@ COMMANDS = [
     ["report"],
     ["config"],
     *(["config", part] for part in ("check", "show", "schema", "template")),
+    ["dead-letters"],
+    *(["dead-letters", part] for part in ("list", "show", "replay")),
 ]
 
 
@@ -98,6 +100,15 @@ main()
 def test_unknown_commands_and_flags_are_refused() -> None:
     assert called("rum").exit_code == 2
     assert called("run", "--token", "x").exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01", "begin"])
+def test_a_time_to_read_from_that_says_none_is_exit_code_2_with_what_would_be_right(text: str) -> None:
+    result = called("run", "--from", text)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"--from: {text!r} is no time; write ISO 8601, such as 2026-11-20T00:00Z")
+    assert line.endswith(", or beginning")
 
 
 def test_right_settings_are_said_to_be_right() -> None:

@@ -141,7 +141,12 @@ def test_clients_are_made_with_the_brokers_and_the_login(monkeypatch: pytest.Mon
     for name in ("KafkaConsumer", "Producer"):
         monkeypatch.setattr(connections, name, lambda _name=name, **options: made.update({_name: options}))
     kafka = Kafka.model_validate(
-        {"bootstrap_servers": ["a:1", "b:2"], "session_timeout": "9s", "request_timeout": "7s"}
+        {
+            "bootstrap_servers": ["a:1", "b:2"],
+            "session_timeout": "9s",
+            "request_timeout": "7s",
+            "instance_id": "worker-0",
+        }
     )
     clients = KafkaConnections(kafka)
     clients.consumer("a-group", start="latest")
@@ -154,6 +159,7 @@ def test_clients_are_made_with_the_brokers_and_the_login(monkeypatch: pytest.Mon
     assert (consumer["group_id"], consumer["auto_offset_reset"]) == ("a-group", "latest")
     assert consumer["enable_auto_commit"] is False
     assert consumer["session_timeout_ms"] == 9000
+    assert consumer["group_instance_id"] == "worker-0"
     assert producer["acks"] == "all"
     assert producer["max_in_flight_requests_per_connection"] == 1
 

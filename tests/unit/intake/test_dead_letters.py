@@ -91,3 +91,12 @@ def test_a_letter_that_brokers_find_too_large_shrinks_until_only_ours_is_left() 
     assert headers["reason"] == b"no_id"
     assert headers["bytes"] == b"100000"
     assert "campaign" not in headers
+
+
+def test_what_shrinking_leaves_out_is_told_so_that_the_letter_is_not_taken_for_the_whole_record() -> None:
+    letter = smaller(_letter(FakeRecord(b"{}", key=b"k" * 900, headers=[("a", b"1"), ("b", b"2")])))
+    assert (letter.key, letter.value) == (None, b"{}")
+    headers = _headers(letter)
+    assert headers["key_bytes"] == b"900"
+    assert headers["headers_left_out"] == b"2"
+    assert smaller(letter) == letter

@@ -24,7 +24,7 @@ PARTITIONS = 12
 class Desk:
     """A forwarder with its producer and counters."""
 
-    def __init__(self, in_flight: int = 100, **rules: object) -> None:
+    def __init__(self, in_flight: int = 100, buffer_bytes: int = 10**9, **rules: object) -> None:
         self.producer = FakeProducer()
         self.telemetry = Telemetry(CollectorRegistry())
         clock = FakeClock()
@@ -35,6 +35,7 @@ class Desk:
             NAMES,
             partitions=PARTITIONS,
             in_flight=in_flight,
+            buffer_bytes=buffer_bytes,
             clock=clock,
             telemetry=self.telemetry,
         )
@@ -117,12 +118,18 @@ def test_it_is_full_at_the_limit_of_records_under_way() -> None:
 
 
 def test_it_is_full_when_large_dead_letters_are_under_way() -> None:
-    desk = Desk(in_flight=10_000)
-    for _ in range(80):
+    desk = Desk(in_flight=10_000, buffer_bytes=2_500_000)
+    full = []
+    for _ in range(3):
         desk.forwarder.take({FIRST: [FakeRecord(b"x" * 2_000_000)]})
-    assert desk.forwarder.full
+        full.append(desk.forwarder.full)
+    desk.forwarder.settle()
+    assert full == [False, False, True]
+    held = desk.telemetry.registry.get_sample_value("toptweets_forwards_in_flight_bytes") or 0
+    assert held > 2_500_000
     desk.acknowledge()
     assert not desk.forwarder.full
+    assert desk.telemetry.registry.get_sample_value("toptweets_forwards_in_flight_bytes") == 0
 
 
 def test_it_is_full_while_nothing_can_be_sent_and_loses_nothing() -> None:

@@ -36,6 +36,7 @@ class Bench:
             TopicNames("g"),
             partitions=4,
             in_flight=1000,
+            buffer_bytes=10**9,
             clock=self.clock,
             telemetry=telemetry,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kafka.errors import (
+    FencedInstanceIdError,
     GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
@@ -17,6 +18,7 @@ from structlog.testing import capture_logs
 
 from tests.unit.intake.fakes import FIRST, PATIENCE, SECOND, TROUBLE, FakeClock, FakeConsumer, records
 from worker.intake import polling
+from worker.intake.fencing import FencedError
 from worker.intake.polling import POLL_MS, Polling
 from worker.model import Seconds
 from worker.telemetry import Telemetry
@@ -58,6 +60,19 @@ class FakeWork:
 
     def finish(self) -> None:
         self.finished = True
+
+
+class FakeCoordinator:
+    """What kafka-python's knows of the group."""
+
+    def __init__(self, *, rejoin_needed: bool = False, rejoining: bool = False) -> None:
+        self.rejoin_needed = rejoin_needed
+        self.rejoining = rejoining
+        self._heartbeat_enabled = True
+        self._lock = threading.RLock()
+
+    def stable(self) -> bool:
+        return True
 
 
 class Bench:
@@ -106,6 +121,41 @@ def test_what_is_polled_is_taken_and_at_the_end_the_work_is_finished() -> None:
     assert bench.work.finished
     assert bench.failures == []
     assert set(bench.consumer.timeouts) == {POLL_MS}
+
+
+def test_a_place_in_the_group_that_another_took_ends_it_at_once_whatever_told_of_it() -> None:
+    told_by_a_commit = Bench(FencedInstanceIdError(), {FIRST: records(b"1")})
+    told_by_a_commit.run()
+    (failure,) = told_by_a_commit.failures
+    assert isinstance(failure, FencedError)
+    assert "give each worker an ID of its own" in str(failure)
+    assert told_by_a_commit.work.taken == []
+    assert not told_by_a_commit.work.finished
+
+
+def test_a_member_whose_heartbeats_ended_reads_no_more() -> None:
+    bench = Bench({FIRST: records(b"1")}, {FIRST: records(b"2")})
+    coordinator = FakeCoordinator()
+    bench.consumer.config = {"group_instance_id": "worker-0"}  # type: ignore[attr-defined]
+    bench.consumer._coordinator = coordinator  # type: ignore[attr-defined]  # noqa: SLF001 -- as kafka-python's
+    bench.work.on_turn = lambda: setattr(coordinator, "_heartbeat_enabled", False)
+    bench.run()
+    (failure,) = bench.failures
+    assert isinstance(failure, FencedError)
+    assert "'worker-0'" in str(failure)
+    assert bench.work.taken == [b"1"]
+
+
+@pytest.mark.parametrize("joining", ["rejoin_needed", "rejoining"])
+def test_heartbeats_that_rest_while_it_joins_are_no_sign_of_another(joining: str) -> None:
+    bench = Bench({FIRST: records(b"1")})
+    coordinator = FakeCoordinator(**{joining: True})
+    coordinator._heartbeat_enabled = False  # noqa: SLF001 -- as kafka-python's
+    bench.consumer.config = {"group_instance_id": "worker-0"}  # type: ignore[attr-defined]
+    bench.consumer._coordinator = coordinator  # type: ignore[attr-defined]  # noqa: SLF001 -- as kafka-python's
+    bench.run()
+    assert bench.failures == []
+    assert bench.work.taken == [b"1"]
 
 
 def test_an_outage_is_told_once_and_waited_out() -> None:

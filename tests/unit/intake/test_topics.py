@@ -125,7 +125,7 @@ def test_a_refusal_of_the_brokers_is_an_error_that_names_the_topics() -> None:
 @pytest.mark.parametrize("pattern", [".*", "(?i)G.*", "posts|g.*", "(?s).+"])
 def test_a_pattern_of_input_topics_never_means_our_own(pattern: str) -> None:
     compiled = re.compile(NAMES.others(pattern))
-    for name in (*OURS, "g.1.journal"):
+    for name in (*OURS, "g.1.replayed"):
         assert not compiled.match(name)
     assert compiled.match("g.1.sightings-of-birds")
     assert compiled.match("g-1.sightings")

@@ -48,6 +48,21 @@ def test_a_broker_is_a_host_and_a_port(server: str) -> None:
     assert names(KAFKA__BOOTSTRAP_SERVERS=server) == ["kafka.bootstrap_servers"]
 
 
+def test_live_pages_leave_connections_for_all_else() -> None:
+    assert names(PUBLISH__HTTP__MAX_STREAMS="500") == ["publish.http.max_streams"]
+    both = {"PUBLISH__HTTP__MAX_STREAMS": "500", "PUBLISH__HTTP__MAX_CONNECTIONS": "501"}
+    assert loaded(**both).publish.http.max_streams == 500
+
+
+def test_sizes_are_read_with_their_unit_and_in_bounds() -> None:
+    settings = loaded(KAFKA__BUFFER_BYTES="16MiB", RUN__MEMORY_WARNING="1.5GB")
+    assert (settings.kafka.buffer_bytes, settings.run.memory_warning) == (16 * 2**20, 1_500_000_000)
+    assert names(KAFKA__BUFFER_BYTES="1kB", RUN__MEMORY_WARNING="much") == [
+        "kafka.buffer_bytes",
+        "run.memory_warning",
+    ]
+
+
 def test_a_session_has_at_least_three_heartbeats() -> None:
     assert names(KAFKA__HEARTBEAT_INTERVAL="20s") == ["kafka.heartbeat_interval"]
 

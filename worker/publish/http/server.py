@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from worker.model import Seconds
+from worker.publish.http.connections import connections_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.types import ASGIApp
+
+    from worker.publish.http.connections import Room
 
 KEEP_ALIVE: Final = 75
 """Seconds that an idle connection stays open: longer than most proxies keep theirs, so that they end it."""
@@ -47,6 +50,7 @@ class HttpServer:
         *,
         host: str,
         port: int,
+        room: Room,
         grace: Seconds = Seconds(2.0),  # noqa: B008 -- a NewType of an immutable number
         reader_stalled: Seconds = READER_STALLED,
     ) -> None:
@@ -59,6 +63,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
+                http=connections_in(room),
                 lifespan="off",
                 ws="none",
                 log_config=None,

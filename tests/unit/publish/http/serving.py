@@ -22,6 +22,7 @@ from worker.model import (
     Timestamp,
 )
 from worker.publish.http import Health, HttpPublisher, HttpServer, PostView, create_app
+from worker.publish.http.connections import Room
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -134,9 +135,19 @@ class Served:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
 
+def room(limit: int = 100) -> Room:
+    """For so many connections, on a registry of its own."""
+    return Room(limit, Telemetry(CollectorRegistry()))
+
+
 @contextmanager
 def serving(
-    worker: Worker, *, port: int = 0, grace: float = 0.5, reader_stalled: float = 60
+    worker: Worker,
+    *,
+    port: int = 0,
+    grace: float = 0.5,
+    reader_stalled: float = 60,
+    max_connections: int = 100,
 ) -> Iterator[Served]:
     """The worker's HTTP side on a free port, stopped at the end."""
     loop = asyncio.new_event_loop()
@@ -146,6 +157,7 @@ def serving(
         worker.app(),
         host="127.0.0.1",
         port=port,
+        room=Room(max_connections, worker.telemetry),
         grace=Seconds(grace),
         reader_stalled=Seconds(reader_stalled),
     )

@@ -1,0 +1,1 @@
+"""Tests of looking at dead letters and sending them back."""
