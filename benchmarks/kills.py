@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 6000
 INTERRUPTED: Final = 130
-LONGEST_LIFE: Final = 6.0
+LONGEST_LIFE: Final = 8.0
 STOPPED_FIRST: Final = 0.2
 """Share of the kills that come while it stops."""
 
@@ -79,9 +79,8 @@ class Kills:
             link.address,
             copies=1,
             limit=LIMIT,
-            # A member that was killed holds its group up for as long.
-            kafka__session_timeout="1s",
-            kafka__heartbeat_interval="300ms",
+            # Else a member that was killed holds its group up until its session is over.
+            kafka__instance_id="killed-again",
             planner__min_interval="12h",
             watchlist__recheck_unavailable="12h",
         )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 READY_WITHIN: Final = 90.0
 ACCOUNTED_WITHIN: Final = 90.0
+MEASURED_WITHIN: Final = 60.0
 ANSWERED_WITHIN: Final = 30.0
 BOARDS_WITHIN: Final = 30.0
 _BETWEEN_LOOKS: Final = 0.5
@@ -99,6 +100,7 @@ class Checker:
                 self._account(windows, findings)
                 findings.settled_in = time.monotonic() - began
                 self._trace(findings.accounts)
+                self._await_measured(windows, findings)
                 self.api.cut()
                 self._compare(windows, findings)
             except GoneError as gone:
@@ -156,6 +158,15 @@ class Checker:
             return findings.accounts.are_right and not findings.troubles
 
         self._await(ACCOUNTED_WITHIN, look)
+
+    def _await_measured(self, windows: Sequence[Window], findings: Findings) -> None:
+        """Wait until nothing is new any more: else there would be little to compare."""
+
+        def waiting() -> float:
+            return sum(window.metric("toptweets_tracked_posts", "new") for window in windows)
+
+        if not self._await(MEASURED_WITHIN, lambda: not waiting()):
+            findings.troubles.append(f"{waiting():g} Posts are not measured within {MEASURED_WITHIN:g} s")
 
     def _trace(self, accounts: Accounts) -> None:
         """Keep what the topics hold of the IDs that are not where they must be, while there are brokers."""

@@ -95,6 +95,8 @@ def tell_findings(quiet: Sequence[Findings], report: Report) -> None:
                 f"{moment}: the leaderboard {one.key[0]}/{one.key[1]} of {one.where} is wrong at place"
                 f" {one.place}: expected {one.expected}, got {one.got}"
             )
+        if not (findings.boards or findings.troubles):
+            report.failures.append(f"{moment}: there was no leaderboard to compare")
         report.failures += [f"{moment}: {text}" for text in (*findings.wrong_values[:50], *findings.troubles)]
     report.tell("lost", len(lost), "Posts")
     report.tell("wrong_boards", wrong, "boards", compared=sum(findings.boards for findings in quiet))

@@ -66,7 +66,7 @@ def test_a_failure_is_told_with_where_the_logs_are(story: Story, tmp_path: Path,
     ],
 )
 def test_an_id_astray_fails_it(story: Story, accounts: Accounts, words: tuple[str, ...]) -> None:
-    story.quiet.append(Findings(accounts=accounts))
+    story.quiet.append(Findings(accounts=accounts, boards=15))
     (failure,) = failures_of(story)
     assert "quiet moment 2" in failure
     assert all(word in failure for word in words)
@@ -79,6 +79,11 @@ def test_a_wrong_board_fails_it_with_what_was_expected(story: Story) -> None:
     assert "spring/favorites of worker-1.1 is wrong at place 3" in failure
     assert str(wrong.expected) in failure
     assert str(wrong.got) in failure
+
+
+def test_comparing_nothing_is_no_success(story: Story) -> None:
+    story.quiet.append(Findings(tracked=3))
+    assert failures_of(story) == ["quiet moment 2: there was no leaderboard to compare"]
 
 
 def test_a_count_that_is_not_the_truth_fails_it(story: Story) -> None:
