@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import json
 import time
@@ -31,7 +30,7 @@ from worker.settings.sections import Kafka
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     from worker.publish.term import Transactions
 
@@ -45,13 +44,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    """kafka-python leaves the sockets of connections that were refused to the garbage collector: here."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(params=["auto", "off"])
@@ -328,8 +320,6 @@ async def test_a_producer_that_died_is_replaced_and_the_epoch_stays(
         await one.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.usefixtures("collected")
 async def test_while_the_broker_is_away_nothing_waits_long_and_all_is_there_when_it_is_back(
     transactions: Transactions,
 ) -> None:
@@ -371,8 +361,6 @@ async def publish_until_taken(one: KafkaPublisher, *boards: Leaderboard) -> None
             return
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.usefixtures("collected")
 async def test_a_broker_that_comes_back_empty_is_given_all_that_was_published(
     transactions: Transactions,
 ) -> None:

@@ -196,11 +196,11 @@ class _Asked:
     def __init__(self, settings: Settings, stack: contextlib.ExitStack) -> None:
         from kafka.errors import KafkaError
 
-        from worker.dead_letters.reading import LettersError
         from worker.intake.topics import TopicNames
+        from worker.topic_reading import TopicError
 
         self.settings = settings
-        self.errors = (KafkaError, LettersError, NoBrokerError)
+        self.errors = (KafkaError, TopicError, NoBrokerError)
         self._stack = stack
         self._names = TopicNames(settings.kafka.group)
 
@@ -233,11 +233,11 @@ class _Asked:
     def letters(self, choice: Choice, limit: int | None) -> Iterator[Letter]:
         """The letters of this choice, the oldest first."""
         from worker.dead_letters.letter import read_letter
-        from worker.dead_letters.reading import LettersError, partitions_of, read
+        from worker.topic_reading import TopicError, partitions_of, read
 
         consumer, topic = self._consumer(), self._names.dead_letters
         if not partitions_of(consumer, topic):
-            raise LettersError(
+            raise TopicError(
                 f"there is no topic {topic} on these brokers: check kafka.group; no worker of it ran here"
             )
         within = self.settings.kafka.request_timeout

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from worker.dead_letters.reading import LettersError, partitions_of
+from worker.topic_reading import TopicError, partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ class Replay:
         Without a producer nothing is sent, and what would be is counted.
 
         Raises:
-            LettersError: the brokers do not take records.
+            TopicError: the brokers do not take records.
         """
         if not self._again and self._replayed.has(letter):
             self.already += 1
@@ -80,7 +80,7 @@ class Replay:
         """Wait until the brokers have what is on its way, and mark it.
 
         Raises:
-            LettersError: they do not answer. What they took until then is marked, if they take that.
+            TopicError: they do not answer. What they took until then is marked, if they take that.
         """
         deadline = time.monotonic() + (self._within if within is None else within)
         arrived: list[tuple[Letter, str]] = []
@@ -102,7 +102,7 @@ class Replay:
         for letter, why in refused:
             self._refuse(letter, why)
         if unanswered:
-            raise LettersError(f"the brokers did not say that they have {unanswered:,} of the records sent")
+            raise TopicError(f"the brokers did not say that they have {unanswered:,} of the records sent")
 
     def _send(self, letter: Letter, topic: str) -> bool:
         place = None if self._to or letter.source is None else letter.source.partition
@@ -113,7 +113,7 @@ class Replay:
             self._refuse(letter, str(error))
             return False
         except KafkaError as error:
-            raise LettersError(f"topic {topic} cannot be written to: {error!r}") from error
+            raise TopicError(f"topic {topic} cannot be written to: {error!r}") from error
         self._batch.append((letter, topic, one))
         self._bytes += len(letter.value or b"") + len(letter.key or b"")
         if len(self._batch) >= _BATCH_LETTERS or self._bytes >= _BATCH_BYTES:

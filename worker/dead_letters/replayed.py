@@ -15,7 +15,7 @@ import orjson
 from kafka import TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from worker.dead_letters.reading import LettersError, partitions_of, read
+from worker.topic_reading import TopicError, partitions_of, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ class Replayed:
         """Read the topic, if it is there.
 
         Raises:
-            LettersError: the brokers do not give it.
+            TopicError: the brokers do not give it.
         """
         for record in read(consumer, self._topic, self._within):
             found = _KEY.fullmatch(record.key or b"")
@@ -59,7 +59,7 @@ class Replayed:
         """These were sent to these topics; returns when the brokers have it.
 
         Raises:
-            LettersError: the brokers do not take it.
+            TopicError: the brokers do not take it.
         """
         sent = []
         try:
@@ -71,7 +71,7 @@ class Replayed:
                 one.get(timeout=self._within)
                 self._set(letter.partition, letter.offset, _milliseconds(letter))
         except KafkaError as error:
-            raise LettersError(f"topic {self._topic} cannot be written to: {error!r}") from error
+            raise TopicError(f"topic {self._topic} cannot be written to: {error!r}") from error
 
     def forget_gone(self, consumer: Any, producer: Any, letters: str) -> None:  # noqa: ANN401 -- kafka-python is untyped
         """Take out the marks of letters that the topic ``letters`` does not hold any more.
@@ -106,7 +106,7 @@ def ensure_topic(admin: Any, topic: str, replication_factor: int) -> None:  # no
     """Create the topic where it is missing.
 
     Raises:
-        LettersError: the brokers refuse to.
+        TopicError: the brokers refuse to.
     """
     options = {
         "num_partitions": 1,
@@ -118,7 +118,7 @@ def ensure_topic(admin: Any, topic: str, replication_factor: int) -> None:  # no
     except TopicAlreadyExistsError:
         return
     except KafkaError as error:
-        raise LettersError(f"topic {topic} cannot be created: {error}") from error
+        raise TopicError(f"topic {topic} cannot be created: {error}") from error
     admin.wait_for_topics([topic])
 
 

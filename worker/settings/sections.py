@@ -22,6 +22,8 @@ ENV_ACCOUNTS: Final = "TOPTWEETS_ACCOUNTS__"
 ENV_CONFIG: Final = "TOPTWEETS_CONFIG"
 """Names the settings file; no setting itself."""
 
+GROUP_PATTERN: Final = r"^[A-Za-z0-9._-]{1,200}$"
+
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -72,7 +74,7 @@ class Kafka(Section):
     )
     group: str = Field(
         "top-tweets",
-        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        pattern=GROUP_PATTERN,
         description="consumer group; our own topics begin with it",
     )
     start: Literal["earliest", "latest"] = Field(
@@ -86,7 +88,7 @@ class Kafka(Section):
     )
     instance_id: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        pattern=GROUP_PATTERN,
         description="this worker's own name in the group, kept over a restart: until session_timeout is "
         "over, its partitions wait for it",
     )

@@ -232,4 +232,4 @@ def test_a_producer_whose_broker_is_gone_can_be_let_go_of_at_once() -> None:
     producer.discard()
     assert time.monotonic() - started < 3
     assert isinstance(held.exception, IllegalStateError)
-    assert not [one for one in threading.enumerate() if one.name.endswith("network-thread")]
+    await_that(lambda: not [one for one in threading.enumerate() if one.name.endswith("network-thread")])

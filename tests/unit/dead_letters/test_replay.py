@@ -11,11 +11,11 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAutho
 
 from tests.unit.dead_letters.making import letter
 from worker.dead_letters import replay as replay_module
-from worker.dead_letters.reading import LettersError
 from worker.dead_letters.replay import Replay
 from worker.dead_letters.replayed import Replayed
 from worker.intake.ledger import Parcel
 from worker.model import Source
+from worker.topic_reading import TopicError
 
 MARKS = "g.replayed"
 
@@ -138,7 +138,7 @@ def test_silence_of_the_brokers_ends_it_and_what_they_took_is_marked() -> None:
     replay = bench.replay()
     replay.offer(letter(b"there", offset=0))
     replay.offer(letter(b"lost", offset=1))
-    with pytest.raises(LettersError, match="1 of the records sent"):
+    with pytest.raises(TopicError, match="1 of the records sent"):
         replay.settle()
     assert [mark.key for mark in bench.producer.to(MARKS)] == [b"0:0"]
     assert replay.sent.total() == 1
