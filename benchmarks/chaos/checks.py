@@ -103,6 +103,8 @@ class Checker:
                 self._await_measured(windows, findings)
                 self.api.cut()
                 self._compare(windows, findings)
+                if findings.wrong:
+                    self._topics().write_partials(self.directory / "partials.jsonl")
             except GoneError as gone:
                 findings.troubles.append(str(gone))
             finally:
@@ -172,8 +174,10 @@ class Checker:
         """Keep what the topics hold of the IDs that are not where they must be, while there are brokers."""
         astray = [*accounts.lost, *accounts.twice, *accounts.undead]
         if astray:
-            topics = Topics(self.bootstrap, self.group, self.topic, self.partitions)
-            topics.write_trace(self.directory / "astray.jsonl", astray)
+            self._topics().write_trace(self.directory / "astray.jsonl", astray)
+
+    def _topics(self) -> Topics:
+        return Topics(self.bootstrap, self.group, self.topic, self.partitions)
 
     def _compare(self, windows: Sequence[Window], findings: Findings) -> None:
         """Compare the boards of every worker with the truth."""

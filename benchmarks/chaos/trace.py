@@ -49,6 +49,13 @@ class Topics:
         with path.open("a") as out:
             out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
+    def write_partials(self, path: Path) -> None:
+        """Add every record of ``<group>.partials`` to a file as JSON lines: what boards were merged of."""
+        with path.open("a") as out:
+            for record in _records(self.bootstrap, f"{self.group}.partials"):
+                key = (record.key or b"").decode(errors="replace")
+                out.write(json.dumps({"key": key, **_told(record)}, ensure_ascii=False) + "\n")
+
     def _committed(self) -> dict[str, dict[int, int]]:
         owners = f"{self.group}.owners"
         return {
