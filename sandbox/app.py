@@ -13,6 +13,7 @@ from sandbox.faults import Faults, read_faults
 from sandbox.messages import Answer, Request, errors
 from sandbox.openapi import described
 from sandbox.owners import listed, owners, revoke
+from sandbox.request_log import read_page
 from sandbox.truth import Truth
 from sandbox.world import World
 
@@ -39,6 +40,7 @@ class SandboxApp:
             "/sandbox/owner": {"GET": lambda request, _: owners(self.accounts, request)},
             "/sandbox/truth": {"GET": truth.answer},
             "/sandbox/stats": {"GET": self._stats_now},
+            "/sandbox/requests": {"GET": self._requests},
             "/sandbox/faults": {"GET": self._faults_now, "POST": self._set_faults},
             "/sandbox/tokens/revoke": {"POST": lambda request, _: revoke(self._api, request)},
         }
@@ -59,6 +61,10 @@ class SandboxApp:
     def _stats_now(self, _: Request, now: float) -> Answer:
         of_world = {"seed": self.world.seed, "growth_minutes": self.world.growth_minutes}
         return Answer(200, {**self._api.stats.as_json(self._api.quota, now), "world": of_world})
+
+    def _requests(self, request: Request, _: float) -> Answer:
+        page = read_page(request)
+        return page if isinstance(page, Answer) else Answer(200, self._api.log.page(*page))
 
     def _faults_now(self, _: Request, __: float) -> Answer:
         return Answer(200, self._api.faults.faults.as_json())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
 
 from sandbox.asked import read_asked
 from sandbox.auth import Caller, authenticate
@@ -13,6 +15,7 @@ from sandbox.faults import FaultDraw, Met
 from sandbox.messages import Answer, RefusedError, Request, errors
 from sandbox.oauth import OAuth
 from sandbox.quota import Quota
+from sandbox.request_log import Logged, RequestLog
 from sandbox.series import series
 from sandbox.shapes import errors_shaped
 from sandbox.sifting import Sifter
@@ -30,6 +33,19 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 
+class _Reply(NamedTuple):
+    """An answer, of how many of the IDs it tells whole, the IDs asked for, and the fault it met."""
+
+    answer: Answer
+    told: int
+    asked: tuple[int, ...]
+    fault: str | None = None
+
+
+_NOTHING_READ: Final = _Reply(Answer(0, None), 0, ())
+"""Of a request whose body was not looked at."""
+
+
 class Engagement:
     """Owns what the API remembers: the tokens that hold, the nonces used, the quota's window, the faults."""
 
@@ -39,6 +55,7 @@ class Engagement:
         self.quota = Quota(settings.requests_per_minute, settings.requests_per_second)
         self.faults = FaultDraw()
         self.stats = Stats()
+        self.log = RequestLog(settings.kept_requests)
         self.reach = reach_of(settings)
         self._world = world
         self._sifter = Sifter(world, accounts)
@@ -49,7 +66,7 @@ class Engagement:
         So a request whose credentials do not hold costs no quota, and one that meets a fault does.
         """
         self.stats.received(now)
-        who, ids = NOBODY, 0
+        who, reply = NOBODY, _NOTHING_READ
         try:
             caller = authenticate(request, self.tokens, self.oauth, now)
         except RefusedError as refusal:
@@ -57,17 +74,19 @@ class Engagement:
         else:
             who = caller.name
             if self.quota.take(now):
-                answer, ids = self._let_in(endpoint, request, caller, now)
+                reply = self._let_in(endpoint, request, caller, now)
+                answer = reply.answer
             else:
                 headers = (("Retry-After", str(self.quota.wait(now))), *self.quota.headers(now))
                 answer = errors(429, "Too Many Requests").with_headers(*headers)
-        self.stats.answered(endpoint.name, who, answer.status, ids)
+        self.stats.answered(endpoint.name, who, answer.status, reply.told)
+        ids = np.array(reply.asked, dtype=np.int64)
+        self.log.add(Logged(now, endpoint.name, who, answer.status, reply.fault, reply.told > 0, ids))
         faults = self.faults.faults
         content = errors_shaped(answer.content, faults.shapes)
         return replace(answer, content=content, delay=answer.delay + faults.latency_seconds)
 
-    def _let_in(self, endpoint: Endpoint, request: Request, caller: Caller, now: float) -> tuple[Answer, int]:
-        """The answer, and of how many IDs it tells whole."""
+    def _let_in(self, endpoint: Endpoint, request: Request, caller: Caller, now: float) -> _Reply:
         asked: Asked | None = None
         try:
             asked = read_asked(request.body, endpoint)
@@ -75,9 +94,10 @@ class Engagement:
         except RefusedError as refusal:
             answer, ids = refusal.answer, 0
         answer = answer.with_headers(*self.quota.headers(now))
-        fault = self.faults.next(Met(endpoint.name, caller.name, tuple(asked.post_ids) if asked else ()))
+        post_ids = tuple(asked.post_ids) if asked else ()
+        fault = self.faults.next(Met(endpoint.name, caller.name, post_ids))
         if fault is None:
-            return answer, ids
+            return _Reply(answer, ids, post_ids)
         self.stats.met(fault)
         spoilt = spoil(
             answer,
@@ -87,7 +107,7 @@ class Engagement:
             limit=self.quota.limit,
             now=now,
         )
-        return spoilt, ids if fault in WHOLE else 0
+        return _Reply(spoilt, ids if fault in WHOLE else 0, post_ids, fault)
 
     def _right(self, endpoint: Endpoint, asked: Asked, caller: Caller, now: float) -> Answer:
         at, shapes = int(now), self.faults.faults.shapes

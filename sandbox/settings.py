@@ -16,6 +16,7 @@ CONSUMER_SECRET: Final = "sandbox-secret"  # noqa: S105 - guards nothing
 BEARER_TOKEN: Final = "sandbox-token"  # noqa: S105 - guards nothing
 
 MOST_ACCOUNTS: Final = 1000
+MOST_KEPT: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class SandboxSettings:
     | `owned`               | share, 0 to 1 | of all Posts, those that are theirs                            |
     | `historical_from`     | date          | no window of historical may start before it                    |
     | `historical_days`     | days          | nor so many days back; 0 is without this limit                 |
+    | `kept_requests`       | requests      | the newest of them that `GET /sandbox/requests` tells of       |
     | `consumer_key`        | text          | what `POST /oauth2/token` accepts as the name                  |
     | `consumer_secret`     | text          | what `POST /oauth2/token` accepts as the password              |
     | `bearer_token`        | text          | the first token; the next, after a revocation, is `<token>-1`  |
@@ -63,19 +65,21 @@ class SandboxSettings:
     historical_days: int = field(
         default=0, metadata={"help": "days that historical reaches back at most; 0 is without this limit"}
     )
+    kept_requests: int = field(
+        default=0, metadata={"help": "newest requests that GET /sandbox/requests tells of; 0 is none"}
+    )
     consumer_key: str = CONSUMER_KEY
     consumer_secret: str = field(default=CONSUMER_SECRET, repr=False)
     bearer_token: str = field(default=BEARER_TOKEN, repr=False)
     clock: Callable[[], float] = field(default=time.time, repr=False)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the largest port
-            raise ValueError(f"port is {self.port}; it must be from 0 to 65535")
         for name in ("requests_per_minute", "requests_per_second", "historical_days"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 (no limit) or more")
-        if not 0 <= self.accounts <= MOST_ACCOUNTS:
-            raise ValueError(f"accounts is {self.accounts}; it must be from 0 to {MOST_ACCOUNTS}")
+        for name, most in (("port", 65_535), ("accounts", MOST_ACCOUNTS), ("kept_requests", MOST_KEPT)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to {most}")
         if not 0 <= self.owned <= 1:
             raise ValueError(f"owned is {self.owned}; a share is from 0 to 1")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from worker.board_metrics import board_metric
@@ -98,4 +99,6 @@ class Views:
         lane = watchlist.lane_of(post_id)
         if state is State.NEW:
             return lane.waiting_since(post_id)
-        return self._planner.due_at(lane.columns, watchlist.row(post_id))
+        due_at = self._planner.due_at(lane.columns, watchlist.row(post_id))
+        # While it is asked for, nobody knows.
+        return due_at if math.isfinite(due_at) else None

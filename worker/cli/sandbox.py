@@ -32,6 +32,9 @@ def sandbox(
     historical_days: Annotated[
         int, typer.Option(help="Days that historical reaches back at most; 0 is without this limit.")
     ] = 0,
+    kept_requests: Annotated[
+        int, typer.Option(help="Newest requests that GET /sandbox/requests tells of; 0 is none.")
+    ] = 0,
     print_accounts: Annotated[
         bool, typer.Option("--print-accounts", help="Print the accounts and their credentials, and end.")
     ] = False,
@@ -53,6 +56,7 @@ def sandbox(
             owned=owned,
             historical_from=historical_from,
             historical_days=historical_days,
+            kept_requests=kept_requests,
         )
     except ValueError as error:
         typer.echo(str(error), err=True)

@@ -82,8 +82,9 @@ class Columns:
         """Free rows to use, ``count`` of them."""
         while len(self._free) < count:
             self._grow()
-        rows = self._free[-count:]
-        del self._free[-count:]
+        left = len(self._free) - count
+        rows = self._free[left:]
+        del self._free[left:]
         return rows
 
     def give_back(self, rows: list[int]) -> None:

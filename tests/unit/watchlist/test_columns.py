@@ -51,3 +51,9 @@ def test_a_post_is_born_when_its_id_says_unless_that_is_unknown_or_still_to_come
     columns.created[:3] = [100.0, np.nan, 900.0]
     columns.seen[:3] = [500.0, 500.0, 500.0]
     assert columns.born()[:3].tolist() == [100.0, 500.0, 500.0]
+
+
+def test_no_row_is_no_row() -> None:
+    columns = Columns(1)
+    assert columns.take(0) == []
+    assert len(set(columns.take(1000))) == 1000

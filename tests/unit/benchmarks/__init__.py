@@ -1,0 +1,1 @@
+"""Of what the benchmarks judge by: it finds what is planted."""

@@ -1,0 +1,1 @@
+"""Of the tools of the tests: they do what they say."""
