@@ -200,19 +200,25 @@ class SightingsReader:
         taken = self._commits.take(partitions)
         if taken.offsets:
             self._consumer.commit_async(as_offsets(taken.offsets))
-        self._commits.disown(partitions)
+        self._commit_no_more(partitions)
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         """These partitions are another member's already."""
         if partitions:
-            self._commits.disown(partitions)
+            self._commit_no_more(partitions)
             self._let_go(partitions, None)
+
+    def _commit_no_more(self, partitions: Sequence[Partition]) -> None:
+        # Under the lock, as the polling thread commits also while a hand-over is waited for.
+        with self._lock:
+            self._commits.disown(partitions)
+            for partition in partitions:
+                self._committed.pop(partition, None)
 
     def _let_go(self, partitions: Sequence[Partition], handed_over: threading.Event | None) -> None:
         with self._lock:
             for partition in partitions:
                 self._restoring.pop(partition, None)
-                self._committed.pop(partition, None)
             self._held -= set(partitions)
             self._released -= set(partitions)
             self._inbox.put(Revoked(_numbers(partitions), handed_over))
@@ -233,8 +239,8 @@ class SightingsReader:
 
     def _commit(self) -> None:
         """What is new; and the rest again, as it proves that we are in the group."""
-        taken = self._commits.take()
         with self._lock:
+            taken = self._commits.take()
             self._committed |= taken.offsets
             offsets = as_offsets(self._committed)
         if offsets:

@@ -213,6 +213,35 @@ def test_a_revocation_waits_until_the_journal_has_all_and_commits_that() -> None
     asyncio.run(check())
 
 
+def test_what_was_committed_while_it_was_handed_over_is_never_committed_again() -> None:
+    async def check() -> None:
+        bench = Bench(handed_over=False)
+        after: list[int] = []
+
+        def later() -> None:
+            bench.clock.time += 1.5
+
+        def hand_over() -> None:
+            revoked = bench.inbox.take_revoked()
+            assert revoked is not None
+            assert revoked.handed_over is not None
+            bench.acknowledge(0, 8)
+            later()
+            bench.reader.turn()
+            revoked.handed_over.set()
+
+        def revoke() -> None:
+            bench.revoke(0)
+            after.append(len(bench.consumer.committed))
+
+        bench.consumer.on_wait = hand_over
+        await bench.run(lambda: bench.own(0, 1), {}, revoke, later, bench.reader.handed_over)
+        assert {PLACES[0]: 8, PLACES[1]: 0} in bench.consumer.committed[: after[0]]
+        assert bench.consumer.committed[after[0] :] == [{PLACES[1]: 0}], "the next owner may be further"
+
+    asyncio.run(check())
+
+
 def test_a_journal_that_hangs_holds_no_rebalance_up() -> None:
     async def check() -> None:
         bench = Bench(handed_over=False)
