@@ -24,7 +24,7 @@ class Owner:
     """Applies assignments, revocations, what the journal tells, and batches.
 
     After a revocation nothing of its partitions is taken. ``released`` is called with a partition that is
-    restored: its Sightings may be read from now on.
+    restored, and its turn: its Sightings may be read from now on.
 
     While the Watchlist is full and nothing in it was measured yet, a batch waits here, so the Inbox fills and
     reading pauses.
@@ -37,7 +37,7 @@ class Owner:
         tracker: Tracker,
         journal: Journal,
         *,
-        released: Callable[[int], None],
+        released: Callable[[int, int], None],
         news: Callable[[], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -86,7 +86,7 @@ class Owner:
             return
         self._tracker.restored(event.partition)
         keeper.restored(event.partition, event.stale)
-        self._released(event.partition)
+        self._released(event.partition, event.turn)
         self._news()
 
     async def _restore(self, event: Journaled) -> None:

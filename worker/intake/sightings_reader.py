@@ -77,7 +77,9 @@ class SightingsReader:
             telemetry=telemetry,
         )
         self._topic = ""
+        self._turns: dict[Partition, int] = {}
         self._held: set[Partition] = set()
+        self._reading: set[Partition] = set()
         self._released: set[Partition] = set()
         self._restoring: dict[Partition, int | None] = {}
         self._committed: dict[Partition, int] = {}
@@ -106,10 +108,15 @@ class SightingsReader:
         """Wait for the end; whether it came in time."""
         return self._polling.join(timeout)
 
-    def release(self, number: int) -> None:
-        """What the journal had of a partition is restored: it may be read from now on. From any thread."""
+    def release(self, number: int, turn: int) -> None:
+        """What the journal had of a partition is restored: it may be read from now on. From any thread.
+
+        Only in this ``turn`` of owning it: in another one it is restored anew.
+        """
+        partition = TopicPartition(self._topic, number)
         with self._lock:
-            self._released.add(TopicPartition(self._topic, number))
+            if self._turns.get(partition) == turn:
+                self._released.add(partition)
 
     # Work, in the polling thread
 
@@ -127,7 +134,10 @@ class SightingsReader:
                 else:
                     items.append(item)
             self._telemetry.records.labels(partition.topic, "owned").inc(len(items))
-            self._inbox.put(Batch(partition.partition, items, batch[-1].offset + 1))
+            with self._lock:
+                # A rebalance may have taken it away since it was polled, and even given it to us anew.
+                if partition in self._reading:
+                    self._inbox.put(Batch(partition.partition, items, batch[-1].offset + 1))
 
     def turn(self) -> None:
         """See ``Work.turn``."""
@@ -155,6 +165,7 @@ class SightingsReader:
                     self._commits.note({partition: position})
                     self._released.discard(partition)
                     self._held.discard(partition)
+                    self._reading.add(partition)
                     self._restoring[partition] = None
             return self._held | self._released
 
@@ -185,6 +196,7 @@ class SightingsReader:
         self._proved(self._clock.monotonic())
         with self._lock:
             self._held |= set(partitions)
+            self._turns |= dict.fromkeys(partitions, turn)
             self._inbox.put(Assigned(_numbers(partitions), turn))
 
     async def revoked(self, partitions: Sequence[Partition]) -> None:
@@ -219,6 +231,8 @@ class SightingsReader:
         with self._lock:
             for partition in partitions:
                 self._restoring.pop(partition, None)
+                self._turns.pop(partition, None)
+            self._reading -= set(partitions)
             self._held -= set(partitions)
             self._released -= set(partitions)
             self._inbox.put(Revoked(_numbers(partitions), handed_over))

@@ -85,7 +85,7 @@ class Bench:
         self.ownership = Ownership(4)
         self.tracker = FakeTracker(room)
         self.journal = FakeJournal()
-        self.released: list[int] = []
+        self.released: list[tuple[int, int]] = []
         self.news = 0
         self.rounds = 0
         self.owner = Owner(
@@ -93,7 +93,7 @@ class Bench:
             self.ownership,
             self.tracker,  # type: ignore[arg-type]  # a fake
             self.journal,  # type: ignore[arg-type]  # a fake
-            released=self.released.append,
+            released=lambda *which: self.released.append(which),
             news=self._hear,
             progressed=self._progress,
             clock=FakeClock(),
@@ -245,7 +245,8 @@ def test_what_the_journal_tells_is_taken_back_and_then_reading_begins() -> None:
             lambda: bool(bench.released), Assigned((1,), 4), _saved(1, 3, turn=4), JournalEnd(1, 4, stale)
         )
         assert len(bench.tracker.posts[1]) == 3
-        assert bench.tracker.complete == bench.released == [1]
+        assert bench.tracker.complete == [1]
+        assert bench.released == [(1, 4)]
         assert bench.journal.keeper.told == [("restored", 1, stale)]
         assert bench.inbox.posts == 0
 
@@ -276,7 +277,7 @@ def test_posts_of_the_journal_wait_for_room_too() -> None:
         await bench.until(bench.tracker.tried.is_set, Assigned((1,), 1), _saved(1, 3, turn=1))
         assert bench.inbox.posts == 3
         bench.tracker.room = 3
-        await bench.until(lambda: bench.released == [1], _saved(1, 1, turn=1), JournalEnd(1, 1, ()))
+        await bench.until(lambda: bench.released == [(1, 1)], _saved(1, 1, turn=1), JournalEnd(1, 1, ()))
 
     _run(check)
 
