@@ -92,7 +92,7 @@ class Owner:
     async def _restore(self, event: Journaled) -> None:
         items = event.items
         while items and self._journal.keeper.is_turn(event.partition, event.turn):
-            items = items[self._tracker.restore(event.partition, items, self._clock.now()) :]
+            items = self._tracker.restore(event.partition, items, self._clock.now())
             if items:
                 self._news()
                 await self._wait_for_room()

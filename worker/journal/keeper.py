@@ -116,6 +116,8 @@ class Keeper:
         """The Watchlist has all that the journal knew up to our claim. ``stale``: to be told anew."""
         owned = self._owned[partition]
         owned.restored = True
+        # Evicted while it was restored, and told of once more by a later record.
+        owned.retired = {one: None for one in owned.retired if one not in self._tracker.watchlist}
         self._tell_again(owned, stale)
 
     def foreign(self, partition: int, post_ids: Iterable[PostId], *, claimed: bool) -> None:

@@ -200,6 +200,8 @@ class Saving:
         states = np.where(measured > 0, np.int8(State.MEASURED), np.int8(State.NEW))
         states[[post.gone for post in posts]] = State.UNAVAILABLE
         columns.states[rows] = states
+        # One that is in a request after all, because it was let go of early, is not held back by us.
+        columns.restoring[rows] |= ~columns.in_flight[rows]
         columns.in_flight[rows] = True
         columns.unsaved[rows] = Unsaved.NOTHING
         columns.saved_at[rows] = now
@@ -216,16 +218,25 @@ class Saving:
             else:
                 self._words.pop(post.post_id, None)
 
-    def release(self, partition: int) -> list[PostId]:
-        """All of a partition is restored: planners may have its Posts. Returns them, longest seen first."""
+    def release(self, partition: int | None = None) -> list[PostId]:
+        """Planners may have the Posts of a partition, as all of it is restored; returns them all.
+
+        Without a partition: whatever is held back, of all partitions, and it returns just those.
+        """
         columns = self._columns
-        rows = np.flatnonzero((columns.partitions == partition) & (columns.states != State.FREE))
-        columns.in_flight[rows] = False
-        if len(columns.in_flight_28h):
-            columns.in_flight_28h[rows] = False
-        post_ids: list[PostId] = columns.post_ids[rows[np.argsort(columns.seen[rows])]].tolist()
-        self._owners.readmit(post_ids)
-        return post_ids
+        if partition is None:
+            rows = np.flatnonzero(columns.restoring)
+        else:
+            rows = np.flatnonzero((columns.partitions == partition) & (columns.states != State.FREE))
+        held = rows[columns.restoring[rows]]
+        columns.restoring[held] = columns.in_flight[held] = False
+        waiting = columns.states[held] == State.NEW
+        if len(columns.measured_28h):
+            columns.in_flight_28h[held] = False
+            waiting |= columns.measured_28h[held] == 0
+        waiting = held[waiting]
+        self._owners.readmit(columns.post_ids[waiting[np.argsort(columns.seen[waiting])]].tolist())
+        return columns.post_ids[rows].tolist()  # type: ignore[no-any-return]
 
     def _restore_growth(self, rows: NDArray[np.intp], posts: Sequence[SavedPost]) -> None:
         if not self._grown:

@@ -38,8 +38,9 @@ class FakeTracker:
     def drop_partition(self, partition: int) -> None:
         self.posts.pop(partition, None)
 
-    def restore(self, partition: int, items: Sequence[SavedPost], now: Timestamp) -> int:
-        return self.take(partition, items, now)  # type: ignore[arg-type]  # it looks at their IDs only
+    def restore(self, partition: int, items: Sequence[SavedPost], now: Timestamp) -> list[SavedPost]:
+        # It looks at their IDs only.
+        return list(items[self.take(partition, items, now) :])  # type: ignore[arg-type]
 
     def restored(self, partition: int) -> None:
         self.complete.append(partition)
