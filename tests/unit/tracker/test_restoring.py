@@ -60,6 +60,7 @@ def test_what_a_later_record_tells_holds() -> None:
     assert made.boards.merged(A, LIKES) == []
     assert asked_next(made) == [THREE]
     assert TWO not in made.watchlist
+    assert made.take_closed() == {A}
     made.check()
 
 
@@ -91,6 +92,9 @@ def test_a_restoring_partition_that_is_taken_away_leaves_nothing() -> None:
     assert len(made.watchlist) == 0
     made.take(0, [sighting(TWO)], NOW)
     assert asked_next(made) == [TWO], "its row was held"
+    made.watchlist.app.mark_asked([TWO], NOW)
+    made.restored(0)
+    assert asked_next(made) == [], "it is in a request, in a row that was held"
     assert made.take_closed() == {A}
 
 
@@ -147,8 +151,11 @@ def test_an_answer_to_a_request_from_before_is_taken_while_it_is_restored() -> N
     made = tracker()
     made.restore(0, [saved(ONE, 5), saved(TWO, 7)], NOW)
     made.answered(outcome(counts({ONE: [8]}, later(10))))
+    assert board(made) == [(ONE, 8)]
+    made.restore(0, [saved(ONE, 6)], NOW)
+    assert board(made) == []
     made.restored(0)
-    assert board(made) == [(ONE, 8), (TWO, 7)]
+    assert board(made) == [(TWO, 7), (ONE, 6)]
     made.check()
 
 
