@@ -26,8 +26,8 @@ class Owner:
     After a revocation nothing of its partitions is taken. ``released`` is called with a partition that is
     restored, and its turn: its Sightings may be read from now on.
 
-    While the Watchlist is full and nothing in it was measured yet, a batch waits here, so the Inbox fills and
-    reading pauses.
+    While the Watchlist is full and nothing in it was measured yet, or too much waits for the journal, a batch
+    waits here, so the Inbox fills and reading pauses.
     """
 
     def __init__(
@@ -100,6 +100,8 @@ class Owner:
 
     async def _take_batch(self, batch: Batch) -> None:
         items = batch.items
+        while self._journal.keeper.full and self._ownership.owns(batch.partition):
+            await self._wait_for_room()
         while items and self._ownership.owns(batch.partition):
             taken = self._tracker.take(batch.partition, items, self._clock.now())
             items = items[taken:]

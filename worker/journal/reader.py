@@ -31,7 +31,6 @@ _log = structlog.get_logger(__name__)
 _POLL_MS: Final = 200
 _ERROR_WAIT: Final = 1.0
 _ROOM_WAIT: Final = 0.005
-_IDLE_WAIT: Final = 0.5
 _TELL_EVERY: Final = 5.0
 _CLAIM_WAIT: Final = 10.0
 
@@ -225,14 +224,16 @@ class JournalReader:
         self._inbox.put(JournalEnd(partition, reading.turn, tuple(reading.stale)))
 
     def _look_at_news(self, partition: int, reading: _Reading, records: Sequence[Record]) -> None:
-        """Of a restored partition: who else writes into it?"""
+        """Of a restored partition: who else writes into it? What we wrote after another's claim is void too."""
         foreign: dict[PostId, None] = {}
         claimed = False
         for record in records:
-            if _by(record) == self._by:
-                continue
+            by = _by(record)
             if record.key == CLAIM_KEY:
-                claimed = True
+                reading.writer = by
+                claimed |= by != self._by
+            elif by == reading.writer == self._by:
+                continue
             elif (post_id := read_id_bytes(record.key or b"")) is not None:
                 foreign[post_id] = None
         if foreign or claimed:

@@ -58,8 +58,10 @@ class Saving:
 
     def measured(self, rows: NDArray[np.intp], old: FloatArray, new: FloatArray) -> None:
         """The Posts in these rows were answered; their values before and now have a row each."""
-        same = (old == new) | (np.isnan(old) & np.isnan(new))
-        what = np.where(same.all(axis=1), np.int8(Unsaved.TIME), np.int8(Unsaved.COUNTS))
+        same = ((old == new) | (np.isnan(old) & np.isnan(new))).all(axis=1)
+        # That it was measured at all is news too, where no counts are available.
+        same &= self._columns.states[rows] == State.MEASURED
+        what = np.where(same, np.int8(Unsaved.TIME), np.int8(Unsaved.COUNTS))
         self._columns.unsaved[rows] |= what
 
     def settled(self, post_ids: Sequence[PostId]) -> bool:
@@ -86,19 +88,27 @@ class Saving:
         rows = np.flatnonzero(changed)
         states, saved_at = columns.states[rows], columns.saved_at[rows]
         wait = np.where(columns.unsaved[rows] == Unsaved.TIME, _REFRESH * interval, interval)
-        told = (saved_at > 0) & (saved_at + wait <= now)
+        # A clock that was ahead for a while must not stop it for as long.
+        told = (saved_at > 0) & ((saved_at + wait <= now) | (saved_at > now + wait))
         erased = (states == State.UNAVAILABLE) & (columns.unsaved[rows] & Unsaved.SIGHTING != 0)
-        rows = rows[(told | erased) & (states != State.FREE)]
+        due = told | erased
+        rows, since = rows[due], np.where(erased, 0.0, saved_at)[due]
         if len(rows) > limit:
-            oldest = np.argpartition(columns.saved_at[rows], limit)[:limit]
-            rows = rows[oldest]
+            rows = rows[np.argpartition(since, limit)[:limit]]
         return rows  # type: ignore[no-any-return]
 
-    def unsaved_of(self, partition: int) -> NDArray[np.intp]:
-        """Rows of all Posts of a partition that the journal does not have as they are."""
+    def unsaved_of(self, partition: int, limit: int) -> NDArray[np.intp]:
+        """Rows of Posts of a partition that the journal does not have as they are, at most ``limit``.
+
+        Those first that are to be erased or joined campaigns, and last those whose counts are the same.
+        """
         columns = self._columns
-        mine = (columns.partitions == partition) & (columns.states != State.FREE)
-        return np.flatnonzero(mine & (columns.unsaved != Unsaved.NOTHING))
+        rows = np.flatnonzero((columns.partitions == partition) & (columns.unsaved != Unsaved.NOTHING))
+        if len(rows) > limit:
+            lacks = columns.unsaved[rows]
+            matters = np.where(lacks & Unsaved.SIGHTING, 0, np.where(lacks & Unsaved.COUNTS, 1, 2))
+            rows = rows[np.argsort(matters, kind="stable")[:limit]]
+        return rows  # type: ignore[no-any-return]
 
     def tell(
         self, rows: NDArray[np.intp], now: Timestamp, account_name: Callable[[int], str | None]

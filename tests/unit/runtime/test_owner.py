@@ -50,6 +50,7 @@ class FakeKeeper:
     def __init__(self) -> None:
         self.turns: dict[int, int] = {}
         self.told: list[tuple[object, ...]] = []
+        self.full = False
 
     def is_turn(self, partition: int, turn: int) -> bool:
         return self.turns.get(partition) == turn
@@ -288,6 +289,38 @@ def test_a_batch_is_told_to_the_journal_when_all_of_it_is_taken() -> None:
         bench = Bench(room=2)
         await bench.until(bench.tracker.tried.is_set, Assigned((1,)), _batch(1, 3))
         assert bench.journal.keeper.told == []
+
+    _run(check)
+
+
+def test_a_batch_waits_while_too_much_waits_for_the_journal() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.journal.keeper.full = True
+        await bench.until(lambda: bench.rounds > 5, Assigned((1,)), _batch(1, 3))
+        assert bench.tracker.posts == {}
+        assert bench.inbox.posts == 3
+        bench.journal.keeper.full = False
+        await bench.until(lambda: 1 in bench.tracker.posts, _batch(1, 1))
+
+    _run(check)
+
+
+def test_a_batch_that_waits_for_the_journal_is_let_go_of_with_its_partition() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.journal.keeper.full = True
+
+        def revoked() -> bool:
+            if bench.rounds == 5:
+                bench.rounds += 1
+                bench.inbox.put(Revoked((1,)))
+            return bench.inbox.posts == 0 and not bench.ownership.owns(1)
+
+        await bench.until(lambda: bench.rounds > 3, Assigned((1,)))
+        bench.rounds = 0
+        await bench.until(revoked, _batch(1, 3))
+        assert bench.tracker.posts == {}
 
     _run(check)
 
