@@ -71,12 +71,12 @@ def encode_saved(post: SavedPost, by: str) -> tuple[bytes, bytes]:
         value["not_owned"] = True
     if post.measured_at is not None:
         value["measured_at"] = post.measured_at
-        if post.gone:
-            value["gone"] = True
-        else:
-            value["values"] = _numbers(post.values)
     if post.measured_28h_at is not None:
         value["measured_28h_at"] = post.measured_28h_at
+    if post.gone:
+        value["gone"] = True
+    elif post.values:
+        value["values"] = _numbers(post.values)
     for name, growing in (("base", post.base), ("kept", post.kept)):
         if growing is not None:
             value[name] = {"at": growing.at, "counts": _numbers(growing.counts)}

@@ -72,6 +72,8 @@ def test_pages_are_written_in_order_and_cover_offsets_in_order(bench: Bench) -> 
     bench.producer.sent[1].acknowledge()
     said: list[str] = []
     bench.put(then=lambda: said.append("all"))
+    bench.put("d")
+    bench.until(lambda: bench.keys[-1] == "d")
     assert bench.commits.take().offsets == {}
     assert said == []
     bench.producer.sent[0].acknowledge()
