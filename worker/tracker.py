@@ -31,7 +31,9 @@ _log = structlog.get_logger(__name__)
 _EVICTED_SHARE: Final = 0.01
 """Of a full Watchlist, evicted at once: choosing looks at every Post, too much for each new one."""
 
+_SHOWN_FIRST: Final = 500
 _SHOWN_AT_ONCE: Final = 10_000
+"""Of many Posts at once: boards that a few have filled turn nearly all of the others away at once."""
 
 _SILENCES: Final = 3
 """Answers in a row that leave a Post out, after which it counts as unavailable."""
@@ -255,13 +257,15 @@ class Tracker:
         self.boards.update(change.post_ids, change.places, change.old, change.new)
 
     def _show_all(self, post_ids: Sequence[PostId]) -> None:
-        for start in range(0, len(post_ids), _SHOWN_AT_ONCE):
-            self._show(post_ids[start : start + _SHOWN_AT_ONCE])
+        start, count = 0, _SHOWN_FIRST
+        while start < len(post_ids):
+            self._show(post_ids[start : start + count])
+            start, count = start + count, min(2 * count, _SHOWN_AT_ONCE)
 
     def _make_room(self, now: Timestamp) -> bool:
         if self._evict(now):
             return True
-        # Who is held back cannot leave, and what would let go of it may wait behind what there is no room for.
+        # Who is held back cannot leave, and what would end that may wait behind what there is no room for.
         held_back = self.watchlist.saving.release()
         self._show_all(held_back)
         return bool(held_back) and self._evict(now)

@@ -129,7 +129,19 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = ("v", "by", "campaigns", "seen_at", "author", "text", "measured_at", "values", "base", "kept", "turn")
+FIELDS = (
+    "v",
+    "by",
+    "campaigns",
+    "seen_at",
+    "author",
+    "text",
+    "measured_at",
+    "values",
+    "base",
+    "kept",
+    "turn",
+)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values | st.just(1)), st.sampled_from([b"7", CLAIM_KEY]))
@@ -231,7 +243,9 @@ class Worker:
     def answer(self, lane: Lane, told: dict[PostId, tuple[str, int | None]]) -> None:
         """Each Post of this lane is told of in some way."""
         watchlist = self.tracker.watchlist
-        mine = {one: what for one, what in told.items() if one in watchlist and lane.holds(watchlist.row(one))}
+        mine = {
+            one: what for one, what in told.items() if one in watchlist and lane.holds(watchlist.row(one))
+        }
 
         def of(part: str) -> tuple[PostId, ...]:
             return tuple(post_id for post_id, (said, _) in mine.items() if said == part)
@@ -246,7 +260,7 @@ class Worker:
                 unavailable=of("unavailable"),
                 failed=dict.fromkeys(of("failed"), "why"),
                 forbidden=of("forbidden") if lane.account else (),
-                authors=dict.fromkeys(of("forbidden"), "2"),
+                authors={one: "2" if mine[one][1] else "nobody of ours" for one in of("forbidden")},
             ),
             lane,
         )
@@ -300,7 +314,9 @@ post_ids = st.sampled_from(POOL)
 seen = st.tuples(
     st.just("see"),
     post_ids,
-    st.lists(st.sampled_from([Campaign(one) for one in "xyz"]), max_size=2).map(lambda one: tuple(sorted(set(one)))),
+    st.lists(st.sampled_from([Campaign(one) for one in "xyz"]), max_size=2).map(
+        lambda one: tuple(sorted(set(one)))
+    ),
     st.sampled_from([None, "acme", "beta", "ada"]),
     st.none() | st.just("a text"),
 )
@@ -350,8 +366,8 @@ def _do(step: tuple[Any, ...], clock: FakeClock, *workers: Worker) -> None:
 def test_a_worker_that_starts_again_goes_on_as_if_nothing_had_happened(
     before: list[tuple[Any, ...]],
     after: list[tuple[Any, ...]],
-    accounts: bool,  # noqa: FBT001 -- drawn
-    compacted: bool,  # noqa: FBT001 -- drawn
+    accounts: bool,
+    compacted: bool,
     at_once: int,
 ) -> None:
     clock = FakeClock()

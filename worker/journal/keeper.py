@@ -64,7 +64,8 @@ class _Taken:
 class _Owned:
     """A partition of ours: the turn we own it in, and what waits to be told of it.
 
-    ``untold``: how many Sightings those ``taken`` are. ``contested``: somebody claimed it after us, so what we tell does not hold until we claim it again.
+    ``untold``: how many Sightings those ``taken`` are. ``contested``: somebody claimed it after us, so what
+    we tell does not hold until we claim it again.
     """
 
     def __init__(self, turn: int) -> None:

@@ -224,7 +224,7 @@ class JournalReader:
         self._inbox.put(JournalEnd(partition, reading.turn, tuple(reading.stale)))
 
     def _look_at_news(self, partition: int, reading: _Reading, records: Sequence[Record]) -> None:
-        """Of a restored partition: who else writes into it? What we wrote after another's claim is void too."""
+        """Of a restored partition: what others wrote, or we did after another's claim; both are void."""
         foreign: dict[PostId, None] = {}
         claimed = False
         for record in records:

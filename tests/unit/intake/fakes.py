@@ -115,7 +115,7 @@ class FakeConsumer:
     # What a test does
 
     def assign(self, *partitions: Partition | Sequence[Partition]) -> None:
-        """To a member of a group: as its coordinator does. To one of none: as its reader does, with a list."""
+        """To a member of a group: as its coordinator does. To one of none: by its reader, with a list."""
         if self.listener is None:
             (wanted,) = partitions
             self.assigned = {Partition(*one): False for one in wanted}  # type: ignore[misc]  # a list of them

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -24,6 +23,8 @@ from worker.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pytest
 
     from worker.intake.ledger import Parcel
     from worker.journal.writer import Page
@@ -48,7 +49,9 @@ class FakeWriter:
 class Bench:
     """A keeper of a tracker, with partitions that are restored unless told."""
 
-    def __init__(self, *partitions: int, restored: bool = True, max_posts: int = 100, queue: int = 100) -> None:
+    def __init__(
+        self, *partitions: int, restored: bool = True, max_posts: int = 100, queue: int = 100
+    ) -> None:
         self.clock = FakeClock()
         self.writer = FakeWriter()
         telemetry = Telemetry(CollectorRegistry())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -20,6 +19,8 @@ from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+
+    import pytest
 
 TOPIC = "g.journal"
 OURS, OTHER, THIRD = "0a1b2c3d", "ffffffff", "eeeeeeee"

@@ -35,7 +35,10 @@ class Bench:
         self.producer = FakeProducer()
 
     def put(
-        self, *keys: str, offsets: Mapping[Partition, int] | None = None, then: Callable[[], None] | None = None
+        self,
+        *keys: str,
+        offsets: Mapping[Partition, int] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         turns = {Turn(partition, self.turn): offset for partition, offset in (offsets or {}).items()}
         self.writer.put(Page(parcels(*keys), turns, then))

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.tracker.test_tracker import outcome, tracker
-from tests.unit.watchlist.making import LIKES, LIKES_PER_HOUR, NOW, A, B, counts, later, limits, post, sighting
+from tests.unit.watchlist.making import (
+    LIKES,
+    LIKES_PER_HOUR,
+    NOW,
+    A,
+    B,
+    counts,
+    later,
+    limits,
+    post,
+    sighting,
+)
 from worker.formats.journal import Retired
 from worker.model import ALL, Growing, PostId, SavedPost
 from worker.watchlist import State
