@@ -9,6 +9,7 @@ import structlog
 from kafka.errors import KafkaError
 
 from worker.intake.topics import TopicsError
+from worker.journal import JournalError
 from worker.publish.http.server import ListenError
 from worker.runtime import BrokersError, Worker
 from worker.signals import stop_on_signals
@@ -47,10 +48,13 @@ async def _work(settings: Settings, telemetry: Telemetry, stop: asyncio.Event, s
     try:
         async with Worker(settings, telemetry).running() as worker:
             started.set()
-            if (error := await worker.until(stop)) is not None:
+            error = await worker.until(stop)
+            if isinstance(error, JournalError):
+                raise error
+            if error is not None:
                 _log.error("failed", error=repr(error), exc_info=error)
                 return FAILED
-    except (BrokersError, ListenError, TopicsError, KafkaError, OSError) as error:
+    except (BrokersError, JournalError, ListenError, TopicsError, KafkaError, OSError) as error:
         _log.error("cannot_run", error=str(error) or repr(error))
         return FAILED
     return STOPPED

@@ -108,7 +108,7 @@ class Saving:
             lacks = columns.unsaved[rows]
             matters = np.where(lacks & Unsaved.SIGHTING, 0, np.where(lacks & Unsaved.COUNTS, 1, 2))
             rows = rows[np.argsort(matters, kind="stable")[:limit]]
-        return rows  # type: ignore[no-any-return]
+        return rows
 
     def tell(
         self, rows: NDArray[np.intp], now: Timestamp, account_name: Callable[[int], str | None]

@@ -1,1 +1,1 @@
-"""The journal."""
+"""Tests of the journal, without brokers."""

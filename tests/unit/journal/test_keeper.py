@@ -298,16 +298,19 @@ def test_nothing_waits_in_the_writer_when_it_is_full() -> None:
 
 def test_what_waits_for_a_writer_that_is_full_is_bounded() -> None:
     bench = Bench(0, queue=2)
+
+    def full(*, writer: bool) -> bool:
+        bench.writer.full = writer
+        return bench.keeper.full
+
     bench.see(7, ONE, TWO)
-    assert not bench.keeper.full, "it will be told soon"
-    bench.writer.full = True
-    assert bench.keeper.full
+    assert not full(writer=False), "it will be told soon"
+    assert full(writer=True)
     bench.writer.full = False
     bench.flush(LINGER)
-    bench.writer.full = True
-    assert not bench.keeper.full
+    assert not full(writer=True)
     bench.see(8, Tombstone(ONE), Tombstone(TWO))
-    assert bench.keeper.full
+    assert full(writer=True)
 
 
 def test_nothing_is_told_of_a_partition_before_it_is_restored() -> None:

@@ -111,7 +111,7 @@ def test_a_restoring_partition_that_is_taken_away_leaves_nothing() -> None:
 
 def test_what_there_is_no_room_for_is_given_back_whatever_else_is_told() -> None:
     made = tracker(bounds=limits(max_posts=1))
-    items = [saved(ONE), saved(TWO), Retired(FOUR), saved(THREE)]
+    items: list[SavedPost | Retired] = [saved(ONE), saved(TWO), Retired(FOUR), saved(THREE)]
     assert made.restore(0, items, NOW) == [saved(TWO), saved(THREE)]
 
 
