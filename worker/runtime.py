@@ -231,6 +231,7 @@ class Worker:
                     await in_thread(self._meet_topics, producer)
                     restoring = await self._client_of(self._kafka.reader, stack, _close_consumer)
                     self._journal.start(restoring, producer)
+                    stack.callback(self._journal.ask_to_stop)
                     if len(self._accounts):
                         reader = await self._client_of(self._kafka.reader, stack, _close_consumer)
                         self._handles_topic.start(reader, producer)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
 from worker.formats.ids import read_id_bytes
 from worker.formats.journal import CLAIM_KEY, Claim, Retired, decode, writer_of
@@ -134,6 +134,8 @@ class JournalReader:
             for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
                 self._take(partition.partition, records)
             self._look_after_restores(consumer)
+        except (SaslAuthenticationFailedError, AuthorizationError):
+            raise
         except KafkaError as error:
             if not self._troubled:
                 _log.warning("journal_not_read", error=repr(error))

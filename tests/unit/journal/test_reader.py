@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
+from kafka.errors import TopicAuthorizationFailedError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -352,6 +353,20 @@ def test_trouble_of_the_brokers_is_told_once_and_waited_out(monkeypatch: pytest.
             events = await bench.run(TROUBLE, TROUBLE, {PLACE: [claim()]})
         assert events == [JournalEnd(0, TURN, ())]
         assert [log["event"] for log in logs].count("journal_not_read") == 1
+
+    _run(check)
+
+
+def test_a_refusal_of_the_brokers_ends_the_worker() -> None:
+    """Nothing is ever restored: to wait in silence helps nobody."""
+
+    async def check() -> None:
+        bench = Bench()
+        bench.consumer.script.append(TopicAuthorizationFailedError("not for you"))
+        bench.reader.restore([0], TURN)
+        bench.reader.start(bench.consumer)
+        assert await asyncio.to_thread(bench.reader.join, Seconds(PATIENCE))
+        assert isinstance(bench.failures[0], TopicAuthorizationFailedError)
 
     _run(check)
 
