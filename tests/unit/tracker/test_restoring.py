@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.tracker.test_tracker import TestAccounts as Owned
 from tests.unit.tracker.test_tracker import outcome, tracker
 from tests.unit.watchlist.making import (
     LIKES,
@@ -19,13 +20,15 @@ from tests.unit.watchlist.making import (
     post,
     sighting,
 )
+from worker.catalogue import Endpoint
 from worker.formats.journal import Retired
-from worker.model import ALL, Growing, PostId, SavedPost
+from worker.model import ALL, Growing, MetricName, PostId, SavedPost
 from worker.watchlist import State
 
 if TYPE_CHECKING:
     from worker.tracker import Tracker
 
+CLICKS_28H = MetricName("url_clicks_28h")
 ONE, TWO, THREE, FOUR, FIVE = (post(number) for number in range(1, 6))
 
 
@@ -180,3 +183,24 @@ def test_growth_goes_on_from_what_was_kept() -> None:
     known = made.watchlist.tracked(ONE)
     assert known is not None
     assert known.values[LIKES_PER_HOUR] == pytest.approx(20 / (7000 / 3600))
+
+
+def test_posts_are_on_the_lanes_of_whom_they_are_known_to_belong_to() -> None:
+    made, of = Owned().owned(), Owned().lane
+    made.drop_partition(0)
+    told = [
+        SavedPost(ONE, (), NOW, account="beta", author="acme"),
+        SavedPost(TWO, (), NOW, author="acme", not_owned=True),
+        SavedPost(THREE, (), NOW, author="acme"),
+        SavedPost(FOUR, (), NOW, account="left", author="nobody"),
+        SavedPost(FIVE, (), NOW, account="beta", measured_28h_at=NOW, values={CLICKS_28H: 4}),
+    ]
+    made.restore(0, told, NOW)
+    made.restored(0)
+    assert sorted(asked_next(made)) == [TWO, FOUR]
+    assert of(made, Endpoint.TOTALS, 1).first_unmeasured(9) == [THREE]
+    assert sorted(of(made, Endpoint.TOTALS, 2).first_unmeasured(9)) == [ONE, FIVE]
+    assert of(made, Endpoint.LAST_28H, 2).first_unmeasured(9) == [ONE], "the other was measured"
+    assert made.boards.merged(ALL, CLICKS_28H) == [(FIVE, 4)]
+    made.take(0, [sighting(TWO, author="acme")], NOW)
+    assert sorted(asked_next(made)) == [TWO, FOUR], "the API said that it is nobody's"
