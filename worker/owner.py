@@ -24,10 +24,10 @@ class Owner:
     """Applies assignments, revocations, what the journal tells, and batches.
 
     After a revocation nothing of its partitions is taken. ``released`` is called with a partition that is
-    restored: its Sightings may be read from now on.
+    restored, and its turn: its Sightings may be read from now on.
 
-    While the Watchlist is full and nothing in it was measured yet, a batch waits here, so the Inbox fills and
-    reading pauses.
+    While the Watchlist is full and nothing in it was measured yet, or too much waits for the journal, a batch
+    waits here, so the Inbox fills and reading pauses.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Owner:
         tracker: Tracker,
         journal: Journal,
         *,
-        released: Callable[[int], None],
+        released: Callable[[int, int], None],
         news: Callable[[], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -86,13 +86,13 @@ class Owner:
             return
         self._tracker.restored(event.partition)
         keeper.restored(event.partition, event.stale)
-        self._released(event.partition)
+        self._released(event.partition, event.turn)
         self._news()
 
     async def _restore(self, event: Journaled) -> None:
         items = event.items
         while items and self._journal.keeper.is_turn(event.partition, event.turn):
-            items = items[self._tracker.restore(event.partition, items, self._clock.now()) :]
+            items = self._tracker.restore(event.partition, items, self._clock.now())
             if items:
                 self._news()
                 await self._wait_for_room()
@@ -100,6 +100,8 @@ class Owner:
 
     async def _take_batch(self, batch: Batch) -> None:
         items = batch.items
+        while self._journal.keeper.full and self._ownership.owns(batch.partition):
+            await self._wait_for_room()
         while items and self._ownership.owns(batch.partition):
             taken = self._tracker.take(batch.partition, items, self._clock.now())
             items = items[taken:]

@@ -237,7 +237,7 @@ def make_journal(
         tracker,
         inbox,
         TopicNames(settings.kafka.group),
-        KeeperSettings(Seconds(journal.interval), Seconds(journal.linger)),
+        KeeperSettings(Seconds(journal.interval), Seconds(journal.linger), settings.watchlist.queue_posts),
         in_flight=journal.in_flight,
         queue_posts=settings.watchlist.queue_posts,
         failed=failed,

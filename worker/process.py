@@ -12,6 +12,7 @@ from worker.clients import BrokersError
 from worker.intake.fencing import FencedError
 from worker.intake.rewind import RewindError
 from worker.intake.topics import TopicsError
+from worker.journal import JournalError
 from worker.publish.http.server import ListenError
 from worker.rewinding import rewind_input
 from worker.runtime import Worker
@@ -61,11 +62,24 @@ async def _work(
             await rewind_input(settings.kafka, read_from)
         async with Worker(settings, telemetry).running() as worker:
             started.set()
-            if (error := await worker.until(stop)) is not None:
-                told = str(error) if isinstance(error, FencedError) else repr(error)
-                _log.error("failed", error=told, exc_info=None if isinstance(error, FencedError) else error)
+            error = await worker.until(stop)
+            if isinstance(error, (FencedError, JournalError)):
+                raise error
+            if error is not None:
+                _log.error("failed", error=repr(error), exc_info=error)
                 return FAILED
-    except (BrokersError, ListenError, RewindError, TopicsError, KafkaError, OSError) as error:
+    except FencedError as error:
+        _log.error("failed", error=str(error))
+        return FAILED
+    except (
+        BrokersError,
+        JournalError,
+        ListenError,
+        RewindError,
+        TopicsError,
+        KafkaError,
+        OSError,
+    ) as error:
         _log.error("cannot_run", error=str(error) or repr(error))
         return FAILED
     return STOPPED

@@ -219,6 +219,7 @@ class Worker:
         )
         producer = clients.producer
         self._journal.start(clients.restoring, producer)
+        stack.callback(self._journal.ask_to_stop)
         self._sharing.topic.start(clients.sharing)
         if clients.handles is not None:
             self._handles_topic.start(clients.handles, producer)

@@ -31,7 +31,9 @@ _log = structlog.get_logger(__name__)
 _EVICTED_SHARE: Final = 0.01
 """Of a full Watchlist, evicted at once: choosing looks at every Post, too much for each new one."""
 
+_SHOWN_FIRST: Final = 500
 _SHOWN_AT_ONCE: Final = 10_000
+"""Of many Posts at once: boards that a few have filled turn nearly all of the others away at once."""
 
 _SILENCES: Final = 3
 """Answers in a row that leave a Post out, after which it counts as unavailable."""
@@ -122,33 +124,30 @@ class Tracker:
         self.on_retired(place[0], post_id)
         return True
 
-    def restore(self, partition: int, items: Sequence[SavedPost | Retired], now: Timestamp) -> int:
-        """Take back what the journal tells, in order, as far as there is room; returns how many.
+    def restore(
+        self, partition: int, items: Sequence[SavedPost | Retired], now: Timestamp
+    ) -> list[SavedPost]:
+        """Take back what the journal tells, as far as there is room; returns the rest.
 
         The Posts are held back from planners and boards until ``restored``, as more may be told of them;
-        but where the Watchlist is full of them, they are let go, so that some can be evicted.
+        but where the Watchlist is full of such, all of them are let go, so that some can be evicted.
         """
         for item in items:
             self._take_off(item.post_id)
             if isinstance(item, Retired):
                 self.watchlist.remove(item.post_id)
         posts = [item for item in items if isinstance(item, SavedPost)]
-        taken = 0
-        while taken < len(posts):
-            fits = self.watchlist.fits([post.post_id for post in posts[taken:]])
-            self.watchlist.saving.restore(partition, posts[taken : taken + fits], now, self._number_of_saved)
-            taken += fits
-            if taken < len(posts) and not self._make_room(now):
-                self.restored(partition)
-                if not self._make_room(now):
-                    break
-        return taken + len(items) - len(posts)
+        while posts:
+            fits = self.watchlist.fits([post.post_id for post in posts])
+            self.watchlist.saving.restore(partition, posts[:fits], now, self._number_of_saved)
+            posts = posts[fits:]
+            if posts and not self._make_room(now):
+                break
+        return posts
 
     def restored(self, partition: int) -> None:
         """All that the journal tells of a partition is taken back: its Posts compete and may be asked for."""
-        post_ids = self.watchlist.saving.release(partition)
-        for start in range(0, len(post_ids), _SHOWN_AT_ONCE):
-            self._show(post_ids[start : start + _SHOWN_AT_ONCE])
+        self._show_all(self.watchlist.saving.release(partition))
 
     def account_name(self, number: int) -> str | None:
         """The handle of an account by its number in the Watchlist."""
@@ -256,7 +255,21 @@ class Tracker:
         change = self.watchlist.change_of(post_ids)
         self.boards.update(change.post_ids, change.places, change.old, change.new)
 
+    def _show_all(self, post_ids: Sequence[PostId]) -> None:
+        start, count = 0, _SHOWN_FIRST
+        while start < len(post_ids):
+            self._show(post_ids[start : start + count])
+            start, count = start + count, min(2 * count, _SHOWN_AT_ONCE)
+
     def _make_room(self, now: Timestamp) -> bool:
+        if self._evict(now):
+            return True
+        # Who is held back cannot leave, and what would end that may wait behind what there is no room for.
+        held_back = self.watchlist.saving.release()
+        self._show_all(held_back)
+        return bool(held_back) and self._evict(now)
+
+    def _evict(self, now: Timestamp) -> bool:
         count = max(1, round(self.watchlist.limits.max_posts * _EVICTED_SHARE))
         leaving = least_able(self.watchlist, self.standings, now, count, self._half_growth)
         for post_id in leaving:

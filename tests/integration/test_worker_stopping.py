@@ -143,6 +143,22 @@ def test_it_stops_in_time_without_brokers(how: str, tmp_path: Path) -> None:
         broker.stop()
 
 
+def test_it_stops_in_time_while_brokers_and_api_hang(tmp_path: Path) -> None:
+    """All that stopping waits for takes its whole bound, one after the other."""
+    if reason := why_not("tansu"):
+        pytest.skip(reason)
+    embedded = start_embedded_broker()
+    broker = Broker("tansu", embedded.bootstrap, 2.0, 0.4, compacts=False, stop=embedded.stop)
+    try:
+        with _with_hanging_api(broker, tmp_path) as worker:
+            embedded.process.send_signal(signal.SIGSTOP)
+            assert worker.stop(BOUND) == 0, worker.log.read_text()
+            assert "Traceback" not in worker.log.read_text()
+    finally:
+        embedded.process.kill()
+        broker.stop()
+
+
 def test_it_stops_in_time_while_it_reads_the_window_again(tansu: Broker, tmp_path: Path) -> None:
     topic, settings = tansu.create_topic(), quick_settings(tansu, _group(), engagement__attempts="1")
     _write(tansu, topic, 10_000)

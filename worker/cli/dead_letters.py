@@ -311,7 +311,7 @@ def _asked(config: Any) -> Iterator[_Asked]:  # noqa: ANN401 -- a path or none
     """The commands' common ground: settings, clients that are closed, errors as sentences, Ctrl-C."""
     from worker.logs import LastKafkaError
     from worker.report.console import complain
-    from worker.topic_reading import LettersError
+    from worker.topic_reading import TopicError
 
     # What kafka-python says by itself is many lines; the last error that it knows is told with ours.
     with terminated_as_interrupted(), LastKafkaError() as last, contextlib.ExitStack() as stack:
@@ -321,6 +321,6 @@ def _asked(config: Any) -> Iterator[_Asked]:  # noqa: ANN401 -- a path or none
         try:
             yield asked
         except asked.errors as error:
-            cause = f" ({last.error})" if isinstance(error, LettersError) and last.error else ""
+            cause = f" ({last.error})" if isinstance(error, TopicError) and last.error else ""
             complain(f"dead-letters: {error}{cause}")
             raise typer.Exit(_FAILED) from None

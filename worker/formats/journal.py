@@ -61,22 +61,18 @@ def encode_saved(post: SavedPost, by: str) -> tuple[bytes, bytes]:
         "campaigns": post.campaigns,
         "seen_at": post.seen_at,
     }
-    if post.author is not None:
-        value["author"] = post.author
-    if post.text is not None:
-        value["text"] = post.text
-    if post.account is not None:
-        value["account"] = post.account
+    words = {"author": post.author, "text": post.text, "account": post.account}
+    value |= {name: word for name, word in words.items() if word is not None}
     if post.not_owned:
         value["not_owned"] = True
     if post.measured_at is not None:
         value["measured_at"] = post.measured_at
-        if post.gone:
-            value["gone"] = True
-        else:
-            value["values"] = _numbers(post.values)
     if post.measured_28h_at is not None:
         value["measured_28h_at"] = post.measured_28h_at
+    if post.gone:
+        value["gone"] = True
+    elif post.values:
+        value["values"] = _numbers(post.values)
     for name, growing in (("base", post.base), ("kept", post.kept)):
         if growing is not None:
             value[name] = {"at": growing.at, "counts": _numbers(growing.counts)}
@@ -135,9 +131,13 @@ def _decode_claim(value: bytes | None) -> Claim | Unreadable:
 
 def _decode_post(post_id: PostId, document: dict[str, object]) -> SavedPost | Unreadable:
     get = document.get
-    for name, is_right in _FIELDS.items():
-        if not is_right(value := get(name)):
+    # Of those that are there, as most are not: this is on every Post's way at a restart.
+    for name, value in document.items():
+        if name in _FIELDS and not _FIELDS[name](value):
             return _malformed(name, value)
+    for name in _NEEDED:
+        if name not in document:
+            return _malformed(name, None)
     campaigns, base, kept = get("campaigns"), get("base"), get("kept")
     return SavedPost(
         post_id,
@@ -162,15 +162,15 @@ def _numbers(values: Mapping[MetricName, float]) -> dict[MetricName, float]:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) is float or type(value) is int
+    return type(value) in _NUMBER
 
 
 def _are_names(value: object) -> bool:
-    return type(value) is list and all(type(name) is str for name in value)
+    return type(value) is list and {*map(type, value)} <= _TEXT
 
 
 def _are_numbers_or_none(value: object) -> bool:
-    return value is None or (type(value) is dict and all(map(_is_number, value.values())))
+    return value is None or (type(value) is dict and {*map(type, value.values())} <= _NUMBER)
 
 
 def _is_number_or_none(value: object) -> bool:
@@ -189,6 +189,9 @@ def _is_growing_or_none(value: object) -> bool:
     return value.get("counts") is not None and _are_numbers_or_none(value["counts"])
 
 
+_NEEDED: Final = ("campaigns", "seen_at")
+_TEXT: Final = frozenset({str})
+_NUMBER: Final = frozenset({int, float})
 _FIELDS: Final[Mapping[str, Callable[[object], bool]]] = {
     "campaigns": _are_names,
     "seen_at": _is_number,

@@ -90,7 +90,9 @@ class SightingsReader:
             telemetry=telemetry,
         )
         self._topic = ""
+        self._turns: dict[Partition, int] = {}
         self._held: set[Partition] = set()
+        self._reading: set[Partition] = set()
         self._released: set[Partition] = set()
         self._restoring: dict[Partition, int | None] = {}
         self._committed: dict[Partition, int] = {}
@@ -119,10 +121,15 @@ class SightingsReader:
         """Wait for the end; whether it came in time."""
         return self._polling.join(timeout)
 
-    def release(self, number: int) -> None:
-        """What the journal had of a partition is restored: it may be read from now on. From any thread."""
+    def release(self, number: int, turn: int) -> None:
+        """What the journal had of a partition is restored: it may be read from now on. From any thread.
+
+        Only in this ``turn`` of owning it: in another one it is restored anew.
+        """
+        partition = TopicPartition(self._topic, number)
         with self._lock:
-            self._released.add(TopicPartition(self._topic, number))
+            if self._turns.get(partition) == turn:
+                self._released.add(partition)
 
     # Work, in the polling thread
 
@@ -140,7 +147,10 @@ class SightingsReader:
                 else:
                     items.append(item)
             self._telemetry.records.labels(partition.topic, "owned").inc(len(items))
-            self._inbox.put(Batch(partition.partition, items, batch[-1].offset + 1))
+            with self._lock:
+                # A rebalance may have taken it away since it was polled, and even given it to us anew.
+                if partition in self._reading:
+                    self._inbox.put(Batch(partition.partition, items, batch[-1].offset + 1))
 
     def turn(self) -> None:
         """See ``Work.turn``."""
@@ -168,6 +178,7 @@ class SightingsReader:
                     self._commits.note({partition: position})
                     self._released.discard(partition)
                     self._held.discard(partition)
+                    self._reading.add(partition)
                     self._restoring[partition] = None
             return self._held | self._released
 
@@ -198,6 +209,7 @@ class SightingsReader:
         self._membership.assigned(_numbers(partitions))
         with self._lock:
             self._held |= set(partitions)
+            self._turns |= dict.fromkeys(partitions, turn)
             self._inbox.put(Assigned(_numbers(partitions), turn))
 
     async def revoked(self, partitions: Sequence[Partition]) -> None:
@@ -214,20 +226,28 @@ class SightingsReader:
         taken = self._commits.take(partitions)
         if taken.offsets:
             self._consumer.commit_async(as_offsets(taken.offsets))
-        self._commits.disown(partitions)
+        self._commit_no_more(partitions)
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         """These partitions are another member's already."""
         if partitions:
             self._membership.revoked(_numbers(partitions))
-            self._commits.disown(partitions)
+            self._commit_no_more(partitions)
             self._let_go(partitions, None)
+
+    def _commit_no_more(self, partitions: Sequence[Partition]) -> None:
+        # Under the lock, as the polling thread commits also while a hand-over is waited for.
+        with self._lock:
+            self._commits.disown(partitions)
+            for partition in partitions:
+                self._committed.pop(partition, None)
 
     def _let_go(self, partitions: Sequence[Partition], handed_over: threading.Event | None) -> None:
         with self._lock:
             for partition in partitions:
                 self._restoring.pop(partition, None)
-                self._committed.pop(partition, None)
+                self._turns.pop(partition, None)
+            self._reading -= set(partitions)
             self._held -= set(partitions)
             self._released -= set(partitions)
             self._inbox.put(Revoked(_numbers(partitions), handed_over))
@@ -248,8 +268,8 @@ class SightingsReader:
 
     def _commit(self) -> None:
         """What is new; and the rest again, as it proves that we are in the group."""
-        taken = self._commits.take()
         with self._lock:
+            taken = self._commits.take()
             self._committed |= taken.offsets
             offsets = as_offsets(self._committed)
         if offsets:

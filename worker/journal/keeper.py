@@ -31,6 +31,8 @@ _log = structlog.get_logger(__name__)
 _PAGE: Final = 500
 _AT_ONCE: Final = 5_000
 """Posts told in one flush at most, beside those that offsets wait for: it must not hold up the loop."""
+_AT_HAND_OVER: Final = 20_000
+"""Posts of a partition told at a hand-over at most, beside those: it has two seconds."""
 _TOGETHER: Final = 0.1
 """Seconds in which batches of a partition count as one."""
 _CLAIM_EVERY: Final = 1.0
@@ -41,11 +43,13 @@ class KeeperSettings:
     """When the journal is told.
 
     ``interval``: least seconds between two records of a Post's counts. ``linger``: longest wait of a new Post
-    to be told together with its first counts.
+    to be told together with its first counts. ``queue_posts``: Sightings and Posts that left, of which
+    so many may wait for a writer that is full.
     """
 
     interval: Seconds
     linger: Seconds
+    queue_posts: int
 
 
 @dataclass(slots=True)
@@ -58,14 +62,25 @@ class _Taken:
 
 
 class _Owned:
-    """A partition of ours: the turn we own it in, and what waits to be told of it."""
+    """A partition of ours: the turn we own it in, and what waits to be told of it.
+
+    ``untold``: how many Sightings those ``taken`` are. ``contested``: somebody claimed it after us, so what
+    we tell does not hold until we claim it again.
+    """
 
     def __init__(self, turn: int) -> None:
         self.turn = turn
         self.restored = False
+        self.contested = False
         self.claimed_at = 0.0
         self.taken: deque[_Taken] = deque()
+        self.untold = 0
         self.retired: dict[PostId, None] = {}
+
+    @property
+    def may_be_told(self) -> bool:
+        """Whether it is all there, and what we tell of it holds."""
+        return self.restored and not self.contested
 
 
 class Keeper:
@@ -116,20 +131,22 @@ class Keeper:
         """The Watchlist has all that the journal knew up to our claim. ``stale``: to be told anew."""
         owned = self._owned[partition]
         owned.restored = True
+        # Evicted while it was restored, and told of once more by a later record.
+        owned.retired = {one: None for one in owned.retired if one not in self._tracker.watchlist}
         self._tell_again(owned, stale)
 
     def foreign(self, partition: int, post_ids: Iterable[PostId], *, claimed: bool) -> None:
         """Somebody else wrote of these Posts, or claimed the partition: ours holds, and is told again."""
         owned = self._owned[partition]
-        if claimed and self._clock.monotonic() - owned.claimed_at >= _CLAIM_EVERY:
-            _log.warning("journal_claimed_by_another", partition=partition)
-            self._claim(partition, owned)
+        owned.contested |= claimed
+        self._claim_again(partition, owned)
         self._tell_again(owned, post_ids)
 
     def took(self, partition: int, items: Sequence[Sighting | Tombstone], offset: int) -> None:
         """The Watchlist has all Sightings of a partition up to this offset; these are the newest."""
         owned, now = self._owned[partition], self._clock.monotonic()
         post_ids = [item.post_id for item in items]
+        owned.untold += len(post_ids)
         if owned.taken and now - owned.taken[-1].at < _TOGETHER:
             owned.taken[-1].offset = offset
             owned.taken[-1].post_ids += post_ids
@@ -142,28 +159,40 @@ class Keeper:
         if owned is not None:
             owned.retired[post_id] = None
 
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for a writer that is full that nothing more should be taken."""
+        if not self._writer.full:
+            return False
+        waiting = sum(owned.untold + len(owned.retired) for owned in self._owned.values())
+        return waiting >= self._settings.queue_posts
+
     # What is told
 
     def flush(self) -> None:
         """Tell what is due. While the writer is full, it waits: in the Watchlist, which is bounded."""
+        for partition, owned in self._owned.items():
+            self._claim_again(partition, owned)
         if self._writer.full:
             return
         now = self._clock.monotonic()
         for partition, owned in self._owned.items():
-            if owned.restored:
+            if owned.may_be_told:
                 self._bury(partition, owned)
                 self._tell_taken(partition, owned, lambda taken: self._is_due(taken, now))
         rows = self._saving.due(self._clock.now(), self._settings.interval, _AT_ONCE)
-        self._tell(rows[self._are_restored(rows)])
+        self._tell(rows[self._may_be_told(rows)])
 
     def hand_over(self, partitions: Iterable[int], then: Callable[[], None]) -> None:
         """Tell all of these partitions, and forget them. ``then`` is called when the journal has it."""
         for partition in partitions:
             owned = self._owned.pop(partition, None)
             if owned is not None and owned.restored:
+                if owned.contested:
+                    self._claim(partition, owned)
                 self._bury(partition, owned)
                 self._tell_taken(partition, owned, lambda _: True)
-                self._tell(self._saving.unsaved_of(partition))
+                self._tell(self._saving.unsaved_of(partition, _AT_HAND_OVER))
         self._writer.put(Page((), {}, then))
 
     def hand_over_all(self, then: Callable[[], None]) -> None:
@@ -185,6 +214,7 @@ class Keeper:
             taken = owned.taken.popleft()
             post_ids += taken.post_ids
             offset = taken.offset
+        owned.untold -= len(post_ids)
         if offset is not None:
             place = Turn(Partition(self._names.sightings, partition), owned.turn)
             self._tell(self._saving.unsaved(post_ids), {place: offset})
@@ -219,9 +249,16 @@ class Keeper:
         key, value, headers = encode_retired(post_id, self._by)
         return Parcel(self._names.journal, key, value, partition, headers)
 
-    def _are_restored(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        restored = [partition for partition, owned in self._owned.items() if owned.restored]
-        return np.isin(self._tracker.watchlist.columns.partitions[rows], restored)
+    def _may_be_told(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        partitions = [partition for partition, owned in self._owned.items() if owned.may_be_told]
+        return np.isin(self._tracker.watchlist.columns.partitions[rows], partitions)
+
+    def _claim_again(self, partition: int, owned: _Owned) -> None:
+        """Where another claimed it after us, but not so often that two would do nothing else."""
+        if owned.contested and self._clock.monotonic() - owned.claimed_at >= _CLAIM_EVERY:
+            _log.warning("journal_claimed_by_another", partition=partition)
+            owned.contested = False
+            self._claim(partition, owned)
 
     def _claim(self, partition: int, owned: _Owned) -> None:
         owned.claimed_at = self._clock.monotonic()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
 from worker.formats.ids import read_id_bytes
 from worker.formats.journal import CLAIM_KEY, Claim, Retired, decode, writer_of
@@ -31,7 +31,6 @@ _log = structlog.get_logger(__name__)
 _POLL_MS: Final = 200
 _ERROR_WAIT: Final = 1.0
 _ROOM_WAIT: Final = 0.005
-_IDLE_WAIT: Final = 0.5
 _TELL_EVERY: Final = 5.0
 _CLAIM_WAIT: Final = 10.0
 
@@ -135,6 +134,8 @@ class JournalReader:
             for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
                 self._take(partition.partition, records)
             self._look_after_restores(consumer)
+        except (SaslAuthenticationFailedError, AuthorizationError):
+            raise
         except KafkaError as error:
             if not self._troubled:
                 _log.warning("journal_not_read", error=repr(error))
@@ -225,14 +226,16 @@ class JournalReader:
         self._inbox.put(JournalEnd(partition, reading.turn, tuple(reading.stale)))
 
     def _look_at_news(self, partition: int, reading: _Reading, records: Sequence[Record]) -> None:
-        """Of a restored partition: who else writes into it?"""
+        """Of a restored partition: what others wrote, or we did after another's claim; both are void."""
         foreign: dict[PostId, None] = {}
         claimed = False
         for record in records:
-            if _by(record) == self._by:
-                continue
+            by = _by(record)
             if record.key == CLAIM_KEY:
-                claimed = True
+                reading.writer = by
+                claimed |= by != self._by
+            elif by == reading.writer == self._by:
+                continue
             elif (post_id := read_id_bytes(record.key or b"")) is not None:
                 foreign[post_id] = None
         if foreign or claimed:

@@ -45,7 +45,8 @@ class Columns:
 
     ``values`` holds each board metric's last value, ``nan`` where there is none: counts are exact in a float
     up to 2^53. ``base`` and ``kept`` hold the counts that growth per hour is measured against, where such
-    boards are. ``unsaved`` is what the journal lacks, and ``saved_at`` when it was last told, 0 if never.
+    boards are. ``restoring``: in flight for no request, but because the journal may tell more of the Post.
+    ``unsaved`` is what the journal lacks, and ``saved_at`` when it was last told, 0 if never.
     ``accounts``: the number of the account that owns the Post, 0 of all others; only where there
     are ``accounts``. The columns with ``28h`` are those of its requests for the last 28 hours; only where
     boards need any.
@@ -58,6 +59,7 @@ class Columns:
         self.post_ids: IntArray = np.zeros(rows, dtype=np.int64)
         self.states: NDArray[np.int8] = np.zeros(rows, dtype=np.int8)
         self.in_flight: NDArray[np.bool_] = np.zeros(rows, dtype=np.bool_)
+        self.restoring: NDArray[np.bool_] = np.zeros(rows, dtype=np.bool_)
         self.partitions: NDArray[np.int16] = np.zeros(rows, dtype=np.int16)
         self.groups: NDArray[np.int32] = np.zeros(rows, dtype=np.int32)
         self.created: FloatArray = np.zeros(rows)
@@ -91,6 +93,7 @@ class Columns:
         """Rows that hold no Post any more."""
         self.states[rows] = State.FREE
         self.in_flight[rows] = False
+        self.restoring[rows] = False
         self.unsaved[rows] = Unsaved.NOTHING
         if len(self.in_flight_28h):
             self.in_flight_28h[rows] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from worker.watchlist.columns import Columns
     from worker.watchlist.groups import Groups
     from worker.watchlist.owners import Owners
+    from worker.watchlist.shares import Shares
 
 _REFRESH: Final = 20
 """Intervals after which a Post is told again although only the time of its measurement changed."""
@@ -44,6 +46,7 @@ class Saving:
         rows: dict[PostId, int],
         words: dict[PostId, tuple[str | None, str | None]],
         groups: Groups,
+        shares: Shares,
         owners: Owners,
     ) -> None:
         self._metrics = metrics
@@ -52,14 +55,17 @@ class Saving:
         self._rows = rows
         self._words = words
         self._groups = groups
+        self._shares = shares
         self._owners = owners
 
     # To the journal
 
     def measured(self, rows: NDArray[np.intp], old: FloatArray, new: FloatArray) -> None:
         """The Posts in these rows were answered; their values before and now have a row each."""
-        same = (old == new) | (np.isnan(old) & np.isnan(new))
-        what = np.where(same.all(axis=1), np.int8(Unsaved.TIME), np.int8(Unsaved.COUNTS))
+        same = ((old == new) | (np.isnan(old) & np.isnan(new))).all(axis=1)
+        # That it was measured at all is news too, where no counts are available.
+        same &= self._columns.states[rows] == State.MEASURED
+        what = np.where(same, np.int8(Unsaved.TIME), np.int8(Unsaved.COUNTS))
         self._columns.unsaved[rows] |= what
 
     def settled(self, post_ids: Sequence[PostId]) -> bool:
@@ -86,19 +92,27 @@ class Saving:
         rows = np.flatnonzero(changed)
         states, saved_at = columns.states[rows], columns.saved_at[rows]
         wait = np.where(columns.unsaved[rows] == Unsaved.TIME, _REFRESH * interval, interval)
-        told = (saved_at > 0) & (saved_at + wait <= now)
+        # A clock that was ahead for a while must not stop it for as long.
+        told = (saved_at > 0) & ((saved_at + wait <= now) | (saved_at > now + wait))
         erased = (states == State.UNAVAILABLE) & (columns.unsaved[rows] & Unsaved.SIGHTING != 0)
-        rows = rows[(told | erased) & (states != State.FREE)]
+        due = told | erased
+        rows, since = rows[due], np.where(erased, 0.0, saved_at)[due]
         if len(rows) > limit:
-            oldest = np.argpartition(columns.saved_at[rows], limit)[:limit]
-            rows = rows[oldest]
+            rows = rows[np.argpartition(since, limit)[:limit]]
         return rows  # type: ignore[no-any-return]
 
-    def unsaved_of(self, partition: int) -> NDArray[np.intp]:
-        """Rows of all Posts of a partition that the journal does not have as they are."""
+    def unsaved_of(self, partition: int, limit: int) -> NDArray[np.intp]:
+        """Rows of Posts of a partition that the journal does not have as they are, at most ``limit``.
+
+        Those first that are to be erased or joined campaigns, and last those whose counts are the same.
+        """
         columns = self._columns
-        mine = (columns.partitions == partition) & (columns.states != State.FREE)
-        return np.flatnonzero(mine & (columns.unsaved != Unsaved.NOTHING))
+        rows = np.flatnonzero((columns.partitions == partition) & (columns.unsaved != Unsaved.NOTHING))
+        if len(rows) > limit:
+            lacks = columns.unsaved[rows]
+            matters = np.where(lacks & Unsaved.SIGHTING, 0, np.where(lacks & Unsaved.COUNTS, 1, 2))
+            rows = rows[np.argsort(matters, kind="stable")[:limit]]
+        return rows
 
     def tell(
         self, rows: NDArray[np.intp], now: Timestamp, account_name: Callable[[int], str | None]
@@ -186,12 +200,17 @@ class Saving:
         for post in posts:
             row = self._rows[post.post_id]
             if int(columns.states[row]) != State.FREE:
-                self._groups.leave(int(columns.groups[row]))
+                number = int(columns.groups[row])
+                self._shares.take(partition, self._groups.campaigns_of(number))
+                self._groups.leave(number)
         rows = np.array([self._rows[post.post_id] for post in posts], dtype=np.intp)
         ids = np.array([post.post_id for post in posts], dtype=np.int64)
         columns.post_ids[rows] = ids
         columns.partitions[rows] = partition
-        columns.groups[rows] = [self._groups.join(post.campaigns) for post in posts]
+        numbers = [self._groups.join(post.campaigns) for post in posts]
+        columns.groups[rows] = numbers
+        for number, count in Counter(numbers).items():
+            self._shares.add(partition, self._groups.campaigns_of(number), count)
         columns.created[rows] = creation_times(ids)
         columns.seen[rows] = np.minimum([post.seen_at for post in posts], now)
         measured = np.array([post.measured_at or 0.0 for post in posts])
@@ -200,6 +219,8 @@ class Saving:
         states = np.where(measured > 0, np.int8(State.MEASURED), np.int8(State.NEW))
         states[[post.gone for post in posts]] = State.UNAVAILABLE
         columns.states[rows] = states
+        # One that is in a request after all, because it was let go of early, is not held back by us.
+        columns.restoring[rows] |= ~columns.in_flight[rows]
         columns.in_flight[rows] = True
         columns.unsaved[rows] = Unsaved.NOTHING
         columns.saved_at[rows] = now
@@ -216,16 +237,25 @@ class Saving:
             else:
                 self._words.pop(post.post_id, None)
 
-    def release(self, partition: int) -> list[PostId]:
-        """All of a partition is restored: planners may have its Posts. Returns them, longest seen first."""
+    def release(self, partition: int | None = None) -> list[PostId]:
+        """Planners may have the Posts of a partition, as all of it is restored; returns them all.
+
+        Without a partition: whatever is held back, of all partitions, and it returns just those.
+        """
         columns = self._columns
-        rows = np.flatnonzero((columns.partitions == partition) & (columns.states != State.FREE))
-        columns.in_flight[rows] = False
-        if len(columns.in_flight_28h):
-            columns.in_flight_28h[rows] = False
-        post_ids: list[PostId] = columns.post_ids[rows[np.argsort(columns.seen[rows])]].tolist()
-        self._owners.readmit(post_ids)
-        return post_ids
+        if partition is None:
+            rows = np.flatnonzero(columns.restoring)
+        else:
+            rows = np.flatnonzero((columns.partitions == partition) & (columns.states != State.FREE))
+        held = rows[columns.restoring[rows]]
+        columns.restoring[held] = columns.in_flight[held] = False
+        waiting = columns.states[held] == State.NEW
+        if len(columns.measured_28h):
+            columns.in_flight_28h[held] = False
+            waiting |= columns.measured_28h[held] == 0
+        waiting = held[waiting]
+        self._owners.readmit(columns.post_ids[waiting[np.argsort(columns.seen[waiting])]].tolist())
+        return columns.post_ids[rows].tolist()  # type: ignore[no-any-return]
 
     def _restore_growth(self, rows: NDArray[np.intp], posts: Sequence[SavedPost]) -> None:
         if not self._grown:

@@ -68,6 +68,7 @@ class Watchlist:
             rows=self._rows,
             words=self._words,
             groups=self.groups,
+            shares=self.shares,
             owners=self.owners,
         )
 

@@ -114,8 +114,13 @@ class FakeConsumer:
 
     # What a test does
 
-    def assign(self, *partitions: Partition) -> None:
-        self.assigned |= dict.fromkeys(partitions, False)
+    def assign(self, *partitions: Partition | Sequence[Partition]) -> None:
+        """To a member of a group: as its coordinator does. To one of none: by its reader, with a list."""
+        if self.listener is None:
+            (wanted,) = partitions
+            self.assigned = {Partition(*one): False for one in wanted}  # type: ignore[misc]  # a list of them
+            return
+        self.assigned |= dict.fromkeys(partitions, False)  # type: ignore[arg-type]  # no list
         self._drive(self.listener.on_partitions_assigned(set(partitions)))
 
     def revoke(self, *partitions: Partition, lost: bool = False) -> None:

@@ -58,6 +58,7 @@ class Bench:
         self.commits = Commits()
         self.proofs: list[float] = []
         self.slots: set[int] = set()
+        self.turn = 0
         self.consumer.on_wait = self.hand_over
         self.reader = SightingsReader(
             self.consumer,
@@ -109,6 +110,7 @@ class Bench:
         self.consumer.ends[PLACES[partition]] = end
 
     def assign(self, *partitions: int) -> None:
+        self.turn += 1
         self.consumer.assign(*(PLACES[one] for one in partitions))
 
     def own(self, *partitions: int) -> None:
@@ -116,7 +118,7 @@ class Bench:
         self.assign(*partitions)
         for one in partitions:
             self.consumer.positions.setdefault(PLACES[one], 0)
-            self.reader.release(one)
+            self.reader.release(one, self.turn)
 
     def hand_over(self) -> None:
         """What goes on while the listener waits: time passes, and in the end it gives up."""
@@ -144,12 +146,46 @@ def test_an_assigned_partition_is_held_until_it_is_released() -> None:
 
         def release() -> None:
             bench.at(0, 7, 9)
-            bench.reader.release(0)
+            bench.reader.release(0, 1)
 
         events = await bench.run(lambda: bench.assign(0, 2), look, release, look, look)
         assert events[0] == Assigned((0, 2), 1)
         assert paused == [{PLACES[0], PLACES[2]}, {PLACES[2]}, {PLACES[2]}]
         assert bench.consumer.from_beginning == [], "it goes on where it was committed"
+
+    asyncio.run(check())
+
+
+def test_what_was_restored_for_an_earlier_turn_releases_nothing() -> None:
+    async def check() -> None:
+        bench = Bench()
+        paused: list[set[Partition]] = []
+
+        def again() -> None:
+            bench.consumer.revoke(PLACES[0], lost=True)
+            bench.assign(0)
+            bench.at(0, 0, 9)
+            bench.reader.release(0, 1)
+
+        await bench.run(lambda: bench.own(0), {}, again, lambda: paused.append(bench.consumer.paused()))
+        assert paused == [{PLACES[0]}]
+
+    asyncio.run(check())
+
+
+def test_what_was_polled_before_the_partition_went_and_came_back_is_not_handed_over() -> None:
+    async def check() -> None:
+        bench = Bench()
+        batch = {PLACES[0]: [_sighting(_posts(0, 1)[0])], PLACES[1]: [_sighting(_posts(1, 1)[0])]}
+
+        def late() -> None:
+            """The client's thread rebalances after the poll has returned."""
+            bench.consumer.revoke(PLACES[0], lost=True)
+            bench.assign(0)
+            bench.reader.take(batch)
+
+        events = await bench.run(lambda: bench.own(0, 1), {}, late)
+        assert [one.partition for one in _of(Batch, events)] == [1], "it would be taken before it is restored"
 
     asyncio.run(check())
 
@@ -226,6 +262,35 @@ def test_a_revocation_waits_until_the_journal_has_all_and_commits_that() -> None
         assert bench.consumer.committed[-1] == {PLACES[0]: 8}
         bench.acknowledge(0, 9)
         assert bench.commits.take().offsets == {}, "it is another's now"
+
+    asyncio.run(check())
+
+
+def test_what_was_committed_while_it_was_handed_over_is_never_committed_again() -> None:
+    async def check() -> None:
+        bench = Bench(handed_over=False)
+        after: list[int] = []
+
+        def later() -> None:
+            bench.clock.time += 1.5
+
+        def hand_over() -> None:
+            revoked = bench.inbox.take_revoked()
+            assert revoked is not None
+            assert revoked.handed_over is not None
+            bench.acknowledge(0, 8)
+            later()
+            bench.reader.turn()
+            revoked.handed_over.set()
+
+        def revoke() -> None:
+            bench.revoke(0)
+            after.append(len(bench.consumer.committed))
+
+        bench.consumer.on_wait = hand_over
+        await bench.run(lambda: bench.own(0, 1), {}, revoke, later, bench.reader.handed_over)
+        assert {PLACES[0]: 8, PLACES[1]: 0} in bench.consumer.committed[: after[0]]
+        assert bench.consumer.committed[after[0] :] == [{PLACES[1]: 0}], "the next owner may be further"
 
     asyncio.run(check())
 

@@ -38,8 +38,9 @@ class FakeTracker:
     def drop_partition(self, partition: int) -> None:
         self.posts.pop(partition, None)
 
-    def restore(self, partition: int, items: Sequence[SavedPost], now: Timestamp) -> int:
-        return self.take(partition, items, now)  # type: ignore[arg-type]  # it looks at their IDs only
+    def restore(self, partition: int, items: Sequence[SavedPost], now: Timestamp) -> list[SavedPost]:
+        # It looks at their IDs only.
+        return list(items[self.take(partition, items, now) :])  # type: ignore[arg-type]
 
     def restored(self, partition: int) -> None:
         self.complete.append(partition)
@@ -49,6 +50,7 @@ class FakeKeeper:
     def __init__(self) -> None:
         self.turns: dict[int, int] = {}
         self.told: list[tuple[object, ...]] = []
+        self.full = False
 
     def is_turn(self, partition: int, turn: int) -> bool:
         return self.turns.get(partition) == turn
@@ -85,7 +87,7 @@ class Bench:
         self.ownership = Ownership(4)
         self.tracker = FakeTracker(room)
         self.journal = FakeJournal()
-        self.released: list[int] = []
+        self.released: list[tuple[int, int]] = []
         self.news = 0
         self.rounds = 0
         self.owner = Owner(
@@ -93,7 +95,7 @@ class Bench:
             self.ownership,
             self.tracker,  # type: ignore[arg-type]  # a fake
             self.journal,  # type: ignore[arg-type]  # a fake
-            released=self.released.append,
+            released=lambda *which: self.released.append(which),
             news=self._hear,
             progressed=self._progress,
             clock=FakeClock(),
@@ -245,7 +247,8 @@ def test_what_the_journal_tells_is_taken_back_and_then_reading_begins() -> None:
             lambda: bool(bench.released), Assigned((1,), 4), _saved(1, 3, turn=4), JournalEnd(1, 4, stale)
         )
         assert len(bench.tracker.posts[1]) == 3
-        assert bench.tracker.complete == bench.released == [1]
+        assert bench.tracker.complete == [1]
+        assert bench.released == [(1, 4)]
         assert bench.journal.keeper.told == [("restored", 1, stale)]
         assert bench.inbox.posts == 0
 
@@ -276,7 +279,7 @@ def test_posts_of_the_journal_wait_for_room_too() -> None:
         await bench.until(bench.tracker.tried.is_set, Assigned((1,), 1), _saved(1, 3, turn=1))
         assert bench.inbox.posts == 3
         bench.tracker.room = 3
-        await bench.until(lambda: bench.released == [1], _saved(1, 1, turn=1), JournalEnd(1, 1, ()))
+        await bench.until(lambda: bench.released == [(1, 1)], _saved(1, 1, turn=1), JournalEnd(1, 1, ()))
 
     _run(check)
 
@@ -286,6 +289,38 @@ def test_a_batch_is_told_to_the_journal_when_all_of_it_is_taken() -> None:
         bench = Bench(room=2)
         await bench.until(bench.tracker.tried.is_set, Assigned((1,)), _batch(1, 3))
         assert bench.journal.keeper.told == []
+
+    _run(check)
+
+
+def test_a_batch_waits_while_too_much_waits_for_the_journal() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.journal.keeper.full = True
+        await bench.until(lambda: bench.rounds > 5, Assigned((1,)), _batch(1, 3))
+        assert bench.tracker.posts == {}
+        assert bench.inbox.posts == 3
+        bench.journal.keeper.full = False
+        await bench.until(lambda: 1 in bench.tracker.posts, _batch(1, 1))
+
+    _run(check)
+
+
+def test_a_batch_that_waits_for_the_journal_is_let_go_of_with_its_partition() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.journal.keeper.full = True
+
+        def revoked() -> bool:
+            if bench.rounds == 5:
+                bench.rounds += 1
+                bench.inbox.put(Revoked((1,)))
+            return bench.inbox.posts == 0 and not bench.ownership.owns(1)
+
+        await bench.until(lambda: bench.rounds > 3, Assigned((1,)))
+        bench.rounds = 0
+        await bench.until(revoked, _batch(1, 3))
+        assert bench.tracker.posts == {}
 
     _run(check)
 

@@ -13,6 +13,13 @@ def test_rows_taken_are_all_different() -> None:
     assert max(rows) < len(columns.post_ids)
 
 
+def test_no_rows_taken_leaves_the_free_ones_free() -> None:
+    columns = Columns(metrics=1)
+    assert columns.take(0) == []
+    assert len(columns.take(700)) == 700
+    assert len(columns.post_ids) == 1024
+
+
 def test_rows_given_back_are_free_and_used_again() -> None:
     columns = Columns(metrics=1, grown_metrics=0)
     rows = columns.take(3)
