@@ -262,12 +262,10 @@ class Tracker:
             start, count = start + count, min(2 * count, _SHOWN_AT_ONCE)
 
     def _make_room(self, now: Timestamp) -> bool:
-        if self._evict(now):
-            return True
-        # Who is held back cannot leave, and what would end that may wait behind what there is no room for.
-        held_back = self.watchlist.saving.release()
-        self._show_all(held_back)
-        return bool(held_back) and self._evict(now)
+        # Who is held back could not leave: others would, who are better, or all would wait for its end, which
+        # may stand behind what there is no room for.
+        self._show_all(self.watchlist.saving.release())
+        return self._evict(now)
 
     def _evict(self, now: Timestamp) -> bool:
         count = max(1, round(self.watchlist.limits.max_posts * _EVICTED_SHARE))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _FREE_PLACE: Final = -np.inf
 """The bar of a leaderboard that is not full: any value reaches it."""
 
+_WITHIN_REACH: Final = 1e12
+"""Beyond how far above a bar a forecast may be; who has a free place is as near as that, and by its value."""
+
 
 def least_able(
     watchlist: Watchlist, standings: Standings, now: Timestamp, count: int, half_growth: Seconds
@@ -29,7 +32,8 @@ def least_able(
     nobody can have liked yet, from being taken for one that nobody likes. What is derived, and what is of the
     last 28 hours, is taken as it is. Unavailable Posts, and those whose
     metrics are not available, reach nothing and are named before all others; Posts above a bar, or on a
-    board with free places, are named last.
+    board with free places, are named last: of the latter those with the lowest forecast first, as nothing
+    else is known while a Watchlist is restored.
     """
     columns = watchlist.columns
     rows = np.flatnonzero((columns.states >= State.MEASURED) & ~columns.in_flight)
@@ -42,7 +46,7 @@ def least_able(
         if made.kind == "count" and made.endpoint is Endpoint.TOTALS:
             forecast += (forecast + 1) * to_come
         bars = _bars(watchlist, standings, metric)[columns.groups[rows]]
-        near = np.where(bars == _FREE_PLACE, np.inf, forecast / (np.maximum(bars, 0.0) + 1))
+        near = np.where(bars == _FREE_PLACE, _WITHIN_REACH + forecast, forecast / (np.maximum(bars, 0.0) + 1))
         near[np.isnan(forecast)] = -np.inf
         np.maximum(nearness, near, out=nearness)
     if count < len(rows):

@@ -132,6 +132,19 @@ def test_a_full_watchlist_lets_go_of_some_that_are_held_back(others: int) -> Non
     made.check()
 
 
+def test_a_watchlist_that_is_too_small_keeps_those_on_top() -> None:
+    """No bar is known yet: nothing was published."""
+    made = tracker(bounds=limits(max_posts=5))
+    likes = [(7 * number) % 40 for number in range(40)]
+    posts = [saved(post(number), one) for number, one in enumerate(likes)]
+    for start in range(0, 40, 4):
+        assert made.restore(start % 3, posts[start : start + 4], NOW) == []
+    for partition in range(3):
+        made.restored(partition)
+    assert [value for _, value in board(made)] == [39, 38]
+    made.check()
+
+
 def test_a_sighting_makes_room_among_those_that_are_held_back() -> None:
     made = tracker(bounds=limits(max_posts=2))
     made.restore(1, [saved(ONE, 5), saved(TWO, 7)], NOW)
