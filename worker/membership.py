@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from worker.model import Seconds
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
 _LEASE: Final = 2 / 3
 """Of the session timeout. A heartbeat is at most a third of it older than what proves membership."""
+
+
+_PROOFS: Final = 6
+"""In a session, at least: one that comes late, or not at all, must not end the lease."""
+_PROVE_EVERY: Final = 1.0
+
+
+def prove_every(session: Seconds) -> Seconds:
+    """How often membership is to be proved, in seconds."""
+    return Seconds(min(_PROVE_EVERY, session / _PROOFS))
 
 
 class Membership:
@@ -31,6 +42,7 @@ class Membership:
         self._clock = clock
         self._alone_goes_on = alone_goes_on
         self._owned: set[int] = set()
+        self._proved_at = -math.inf
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """These are ours; it also proves that we are in the group."""
@@ -47,10 +59,15 @@ class Membership:
 
     def proved(self, at: Seconds) -> None:
         """The group knew us at this moment (monotonic)."""
+        self._proved_at = max(self._proved_at, at)
         self._slots.renew(Seconds(at + self._lease))
+
+    def holds(self, partition: int, since: Seconds) -> bool:
+        """Whether a partition is ours, and the group has known us at some time since that moment."""
+        return partition in self._owned and self._proved_at > since
 
     def look(self, watch: BrokerWatch) -> None:
         """While no broker answers, nothing can be proved."""
         alone = len(self._owned) == self._slots.partitions
         if alone and self._alone_goes_on and watch.down is not None:
-            self.proved(self._clock.monotonic())
+            self._slots.renew(Seconds(self._clock.monotonic() + self._lease))

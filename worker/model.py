@@ -142,9 +142,10 @@ class SavedPost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """Stop tracking this Post and erase what is known of it."""
+    """Stop tracking this Post and erase what is known of it. ``at``: when that was said, if it is known."""
 
     post_id: PostId
+    at: Timestamp | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class Owner:
             await self._restore(event)
         elif isinstance(event, Assigned):
             self._ownership.assigned(event.partitions)
-            self._journal.assigned(event.partitions, event.turn)
+            self._journal.assigned(event.partitions, event.turn, event.generation)
         elif isinstance(event, Revoked):
             self._revoke(event)
         elif isinstance(event, Restored):
@@ -82,7 +82,7 @@ class Owner:
     def _take_journal(self, event: JournalEnd | Foreign) -> None:
         keeper = self._journal.keeper
         if isinstance(event, Foreign):
-            keeper.foreign(event.partition, event.post_ids, claimed=event.claimed)
+            keeper.foreign(event.partition, event.post_ids, event.claim)
             return
         self._tracker.restored(event.partition)
         keeper.restored(event.partition, event.stale)

@@ -16,7 +16,7 @@ from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
 from worker.journal import Journal, KeeperSettings
 from worker.lasting_producer import LastingProducer
-from worker.membership import Membership
+from worker.membership import Membership, prove_every
 from worker.model import MetricName, Seconds
 from worker.partials_writer import PartialsWriter
 from worker.planner import AgeDecay, AgeDecaySettings
@@ -214,6 +214,7 @@ def make_sightings_reader(
         partitions=settings.kafka.sightings_partitions,
         queue_posts=settings.watchlist.queue_posts,
         membership=membership,
+        prove_every=prove_every(Seconds(settings.kafka.session_timeout)),
         failed=failed,
         progressed=progressed,
         clock=clock,
@@ -225,6 +226,7 @@ def make_journal(
     settings: Settings,
     tracker: Tracker,
     inbox: Inbox,
+    membership: Membership,
     *,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
@@ -240,6 +242,7 @@ def make_journal(
         KeeperSettings(Seconds(journal.interval), Seconds(journal.linger), settings.watchlist.queue_posts),
         in_flight=journal.in_flight,
         queue_posts=settings.watchlist.queue_posts,
+        holds=membership.holds,
         failed=failed,
         progressed=progressed,
         clock=clock,

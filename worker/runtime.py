@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import platform
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _COUNT_EVERY: Final = 1.0
+_YOUNG: Final = 1
+"""The generation up to which objects are young to the collector."""
 _RETIRE_EVERY: Final = 5
 """Counts between two looks for Posts to retire."""
 _FINISH_TIMEOUT: Final = Seconds(1.5)
@@ -68,10 +71,13 @@ class Worker:
         self._ownership = Ownership(settings.kafka.sightings_partitions)
         self._accounts = api.make_accounts(settings.engagement.accounts_file)
         self.tracker = parts.make_tracker(settings, self._accounts, telemetry)
+        slots = parts.make_slots(settings, clock)
+        self._membership = parts.make_membership(settings, slots, clock)
         self._journal = parts.make_journal(
             settings,
             self.tracker,
             self._inbox,
+            self._membership,
             failed=self.fail,
             progressed=self._progress.of("journal"),
             clock=clock,
@@ -81,8 +87,6 @@ class Worker:
             settings, self.tracker, self._ownership, failed=self.fail, clock=clock, telemetry=telemetry
         )
         self._planner = parts.make_planner(settings)
-        slots = parts.make_slots(settings, clock)
-        self._membership = parts.make_membership(settings, slots, clock)
         self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
         self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)
@@ -318,6 +322,9 @@ class Worker:
             self._handles.tell()
             self._api_watch.look()
             self._membership.look(self._watch)
+            if self._watch.down is not None:
+                # Each try of kafka-python to connect leaves a socket to the collector, which we have look rarely.
+                gc.collect(_YOUNG)
             self._memory.look()
             await asyncio.sleep(_COUNT_EVERY)
 

@@ -19,7 +19,7 @@ from worker.model import PostId, SavedPost, Sighting, Standings, Tombstone
 from worker.watchlist import APP, State, Watchlist, least_able
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from worker.engagement import Outcome
     from worker.model import Campaign, MetricName, Seconds, Timestamp
@@ -34,6 +34,8 @@ _EVICTED_SHARE: Final = 0.01
 _SHOWN_FIRST: Final = 500
 _SHOWN_AT_ONCE: Final = 10_000
 """Of many Posts at once: boards that a few have filled turn nearly all of the others away at once."""
+
+_ERASED_REMEMBERED: Final = 10_000
 
 _SILENCES: Final = 3
 """Answers in a row that leave a Post out, after which it counts as unavailable."""
@@ -70,6 +72,7 @@ class Tracker:
         self._half_growth = half_growth
         self._telemetry = telemetry
         self._silences: Counter[PostId] = Counter()
+        self._erased: dict[PostId, Timestamp] = {}
         self._folded = 0
         self._refills = 0
 
@@ -80,9 +83,14 @@ class Tracker:
             item = items[taken]
             if isinstance(item, Tombstone):
                 self.remove(item.post_id, "tombstone")
+                self._remember_erased(item)
                 taken += 1
                 continue
-            sightings = _run_of_sightings(items, taken)
+            if item.post_id in self._erased and item.seen_at <= self._erased[item.post_id]:
+                # Forwarded late, by a worker that was frozen or cut off: it was seen before the notice.
+                taken += 1
+                continue
+            sightings = _run_of_sightings(items, taken, self._erased)
             added = self.watchlist.add(partition, sightings, now)
             if added.joined:
                 self._show(added.joined)
@@ -196,9 +204,17 @@ class Tracker:
         self.boards.check()
         columns, groups = self.watchlist.columns, self.watchlist.groups
         partitions = np.unique(columns.partitions[columns.states != State.FREE]).tolist()
+        self._check_shares()
         for campaign in {*groups.campaigns(), *self.boards.campaigns()}:
             for metric in self.boards.metrics:
                 self._check_leaderboard(partitions, campaign, metric)
+
+    def _check_shares(self) -> None:
+        places = map(self.watchlist.place, self.watchlist.post_ids())
+        counted = Counter((partition, one) for partition, campaigns in places for one in campaigns)
+        told = {place: self.watchlist.shares.tracked(*place) for place in counted}
+        if told != counted or len(self.watchlist.shares) != len(counted):
+            raise AssertionError(f"the shares are {told}, and should be {counted}")
 
     def _check_leaderboard(self, partitions: Sequence[int], campaign: Campaign, metric: MetricName) -> None:
         top, posts = self.boards.limits.top, list[tuple[PostId, float]]()
@@ -242,6 +258,13 @@ class Tracker:
                 return self._accounts[account]
         return APP
 
+    def _remember_erased(self, tombstone: Tombstone) -> None:
+        if tombstone.at is not None:
+            self._erased.pop(tombstone.post_id, None)
+            self._erased[tombstone.post_id] = tombstone.at
+            if len(self._erased) > _ERASED_REMEMBERED:
+                del self._erased[next(iter(self._erased))]
+
     def _take_off(self, post_id: PostId) -> None:
         """A Post that is told of again competes no more with what was told before."""
         if post_id in self.watchlist:
@@ -283,10 +306,13 @@ def _by_rank(place: tuple[PostId, float]) -> tuple[float, PostId]:
     return -place[1], place[0]
 
 
-def _run_of_sightings(items: Sequence[Sighting | Tombstone], start: int) -> list[Sighting]:
+def _run_of_sightings(
+    items: Sequence[Sighting | Tombstone], start: int, erased: Container[PostId]
+) -> list[Sighting]:
+    """The Sightings from here to the next item that must be looked at alone."""
     run: list[Sighting] = []
     for item in items[start:]:
-        if isinstance(item, Tombstone):
+        if isinstance(item, Tombstone) or (run and item.post_id in erased):
             break
         run.append(item)
     return run

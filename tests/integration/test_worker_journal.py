@@ -22,7 +22,7 @@ from tests.tools.live_worker import (
     running_worker,
     starting_worker,
 )
-from worker.formats.journal import CLAIM_KEY, encode_retired, encode_saved
+from worker.formats.journal import CLAIM_KEY, Claim, Epoch, encode_claim, encode_retired, encode_saved
 from worker.model import MetricName, PostId, SavedPost, Timestamp, first_post_id
 
 if TYPE_CHECKING:
@@ -100,6 +100,11 @@ class Group:
         """What the journal holds of each Post in the end."""
         records = latest(self.broker.bootstrap, self.journal)
         return {int(key): json.loads(record.value) for key, record in records.items() if key != CLAIM_KEY}
+
+    def claimed_by(self, partition: int) -> str:
+        """Whose claim of a partition is the last one in the log."""
+        claims = [one for one in read_all(self.broker.bootstrap, self.journal) if one.key == CLAIM_KEY]
+        return str([json.loads(one.value)["by"] for one in claims if one.partition == partition][-1])
 
     def into_journal(self, partition: int, key: bytes, value: bytes | None, by: str = "") -> None:
         headers = [("by", by.encode())] if by else []
@@ -239,8 +244,9 @@ def test_what_a_worker_writes_that_lost_its_partition_changes_nothing(broker: Br
         # And while it runs: before the next restart a compaction might leave nothing but this.
         group.into_journal(places[runner_up], key, value, ZOMBIE)
         await_that(lambda: runner_up in group.saved(), "it is told again")
-        group.into_journal(places[leader], CLAIM_KEY, json.dumps({"v": 1, "by": ZOMBIE, "turn": 1}).encode())
-        second.await_event("journal_claimed_by_another")
+        late = Claim(ZOMBIE, 1, Epoch(0, 0))
+        group.into_journal(places[leader], *encode_claim(late, Timestamp(time.time())))
+        await_that(lambda: group.claimed_by(places[leader]) != ZOMBIE, "ours is written after it")
         assert _served(sandbox) == 0
         assert second.stop(10) == 0, second.log.read_text()
     with running_sandbox(tmp_path) as sandbox, group.worker(sandbox) as third:

@@ -19,6 +19,7 @@ from worker.engagement import Account, Accounts, Outcome
 from worker.formats.journal import (
     CLAIM_KEY,
     Claim,
+    Epoch,
     Retired,
     decode,
     encode_claim,
@@ -105,10 +106,11 @@ def test_a_tombstone_is_decoded_and_says_who_wrote_it(post_id: PostId) -> None:
     assert writer_of(value, headers) == BY
 
 
-@given(st.integers(0, 10**6), times)
-def test_a_claim_is_decoded_and_says_who_wrote_it(turn: int, at: float) -> None:
-    key, value = encode_claim(BY, turn, Timestamp(at))
-    assert decode(key, value) == Claim(BY, turn)
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(-1, 2**31), times)
+def test_a_claim_is_decoded_and_says_who_wrote_it(turn: int, era: int, generation: int, at: float) -> None:
+    claim = Claim(BY, turn, Epoch(era, generation))
+    key, value = encode_claim(claim, Timestamp(at))
+    assert decode(key, value) == claim
     assert writer_of(value, []) == BY
 
 
@@ -205,6 +207,7 @@ class Worker:
             TopicNames("g"),
             BY,
             KeeperSettings(Seconds(30.0), Seconds(2.0), 100),
+            holds=lambda _, __: False,
             clock=clock,
             telemetry=telemetry,
         )
@@ -212,7 +215,7 @@ class Worker:
         self.own()
 
     def own(self) -> None:
-        self.keeper.assigned(range(PARTITIONS), 1)
+        self.keeper.assigned(range(PARTITIONS), 1, 1)
         for partition in range(PARTITIONS):
             self.keeper.restored(partition)
 

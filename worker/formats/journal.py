@@ -6,9 +6,10 @@ The key is the Post ID as text. The value is small JSON that a person can read, 
 tombstone: the Post is not tracked any more; its header ``by`` says who wrote it.
 
 ``by`` is the *writer*: a worker's run. Who is given a partition first writes a claim, under the key
-``claim``: from there on only what its writer wrote holds, until the next claim. So nothing that a worker
-sends late, after its partition was given to another, is ever restored. Claims are compacted as Posts are;
-what was written before the oldest claim that is left holds. ``turn`` tells a writer's own claims apart.
+``claim``: from there on only what its writer wrote holds, until the next claim. A claim of a lower epoch than
+the one before it does not count. So nothing that a worker sends late, after its partition was given to
+another, is ever restored. Claims are compacted as Posts are; what was written before the oldest claim that is
+left holds. ``turn`` tells a writer's own claims apart.
 """
 
 from __future__ import annotations
@@ -40,11 +41,22 @@ _HEX: Final = 8
 Headers: TypeAlias = "Sequence[tuple[str, bytes]]"
 
 
+class Epoch(NamedTuple):
+    """What orders claims. ``generation``: of the group of owners, when the partition was assigned.
+
+    A group that brokers forgot begins at 1 again: then the ``era`` goes up.
+    """
+
+    era: int
+    generation: int
+
+
 class Claim(NamedTuple):
     """From here on only this writer's records hold. ``turn``: which of its claims of this partition it is."""
 
     by: str
     turn: int
+    epoch: Epoch
 
 
 class Retired(NamedTuple):
@@ -84,9 +96,10 @@ def encode_retired(post_id: PostId, by: str) -> tuple[bytes, None, list[tuple[st
     return b"%d" % post_id, None, [(_WRITER, by.encode())]
 
 
-def encode_claim(by: str, turn: int, at: Timestamp) -> tuple[bytes, bytes]:
+def encode_claim(claim: Claim, at: Timestamp) -> tuple[bytes, bytes]:
     """Key and value of a claim."""
-    return CLAIM_KEY, orjson.dumps({"v": JOURNAL_VERSION, _WRITER: by, "turn": turn, "claimed_at": at})
+    value = {"v": JOURNAL_VERSION, _WRITER: claim.by, "turn": claim.turn, **claim.epoch._asdict()}
+    return CLAIM_KEY, orjson.dumps(value | {"claimed_at": at})
 
 
 def writer_of(value: bytes | None, headers: Headers) -> str | None:
@@ -123,10 +136,11 @@ def _decode_claim(value: bytes | None) -> Claim | Unreadable:
     document = parse_json(value or b"null")
     if not isinstance(document, dict) or document.get("v") != JOURNAL_VERSION:
         return _not_this_version(document)
-    by, turn = document.get(_WRITER), document.get("turn")
-    if type(by) is not str or type(turn) is not int:
-        return _malformed("by, turn", (by, turn))
-    return Claim(by, turn)
+    by, numbers = document.get(_WRITER), [document.get(name) for name in ("turn", "era", "generation")]
+    if type(by) is not str or not all(type(number) is int for number in numbers):
+        return _malformed("by, turn, era, generation", [by, *numbers])
+    turn, era, generation = numbers
+    return Claim(by, turn, Epoch(era, generation))  # type: ignore[arg-type]  # looked at above
 
 
 def _decode_post(post_id: PostId, document: dict[str, object]) -> SavedPost | Unreadable:

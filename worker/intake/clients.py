@@ -21,6 +21,8 @@ class Record(Protocol):
     @property
     def offset(self) -> int: ...  # noqa: D102 -- kafka-python's
     @property
+    def timestamp(self) -> int: ...  # noqa: D102 -- kafka-python's: milliseconds since 1970
+    @property
     def key(self) -> bytes | None: ...  # noqa: D102 -- kafka-python's
     @property
     def value(self) -> bytes | None: ...  # noqa: D102 -- kafka-python's
@@ -62,6 +64,7 @@ class Consumer(Protocol):
     def pause(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
     def resume(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
     def seek_to_beginning(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
+    def group_metadata(self) -> Any: ...  # noqa: ANN401, D102 -- kafka-python's
     def position(self, partition: Partition, timeout_ms: int | None = None) -> int | None: ...  # noqa: D102 -- kafka-python's
     def highwater(self, partition: Partition) -> int | None: ...  # noqa: D102 -- kafka-python's
     def commit(self, offsets: Any, timeout_ms: int | None = None) -> None: ...  # noqa: ANN401, D102 -- kafka-python's

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.formats.journal import Retired
+    from worker.formats.journal import Epoch, Retired
     from worker.model import PostId, SavedPost, Sighting, Tombstone
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """This worker owns these ``sightings`` partitions now, for the time of this ``turn``."""
+    """This worker owns these ``sightings`` partitions now, for the time of this ``turn``.
+
+    ``generation``: of the group, in which they were assigned.
+    """
 
     partitions: tuple[int, ...]
     turn: int = 0
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,15 @@ class JournalEnd:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Another worker wrote of these Posts into the journal of a partition of ours, or claimed it."""
+    """Another worker wrote of these Posts into the journal of a partition of ours, or claimed it.
+
+    ``claim``: the epoch that was claimed, if any was.
+    """
 
     partition: int
     turn: int
     post_ids: tuple[PostId, ...]
-    claimed: bool
+    claim: Epoch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ class Inbox:
         for event in self._events:
             if isinstance(event, Assigned):
                 if left := tuple(one for one in event.partitions if one not in partitions):
-                    kept.append(Assigned(left, event.turn))
+                    kept.append(Assigned(left, event.turn, event.generation))
             elif isinstance(event, Revoked) or event.partition not in partitions:
                 kept.append(event)
             elif isinstance(event, Batch | Journaled):

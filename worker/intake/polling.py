@@ -15,17 +15,18 @@ from kafka.errors import (
 )
 
 from worker.intake.fencing import FencedError, fail_if_fenced, instance_id_of
+from worker.model import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from worker.intake.clients import Consumer, Partition, Record
-    from worker.model import Clock, Seconds
+    from worker.model import Clock
     from worker.telemetry import Telemetry
 
 _log = structlog.get_logger(__name__)
 
-POLL_MS: Final = 1000
+_LONGEST_POLL: Final = Seconds(1.0)
 """A join that completes while the application is outside ``poll`` is thrown away: so be inside for long."""
 
 _PAUSED_POLL_MS: Final = 100
@@ -73,12 +74,14 @@ class Polling:
         consumer: Consumer,
         work: Work,
         *,
+        longest_poll: Seconds = _LONGEST_POLL,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._name = name
+        self._poll_ms = round(min(longest_poll, _LONGEST_POLL) * 1000)
         self._consumer = consumer
         self._work = work
         self._failed = failed
@@ -122,7 +125,9 @@ class Polling:
     def _once(self) -> None:
         try:
             short = self._pause_or_resume() or self._work.hurried()
-            records = self._consumer.poll(timeout_ms=_PAUSED_POLL_MS if short else POLL_MS)
+            records = self._consumer.poll(
+                timeout_ms=min(_PAUSED_POLL_MS, self._poll_ms) if short else self._poll_ms
+            )
         except (SaslAuthenticationFailedError, AuthorizationError):
             raise
         except KafkaError as error:

@@ -16,7 +16,7 @@ from worker.intake.commits import as_offsets
 from worker.intake.forwarder import partition_of
 from worker.intake.inbox import Assigned, Batch, Restored, Revoked
 from worker.intake.polling import Polling, end_of, position_of
-from worker.model import Unreadable
+from worker.model import Timestamp, Tombstone, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from worker.intake.clients import Consumer, Partition, Record
     from worker.intake.commits import Commits, Taken
     from worker.intake.inbox import Inbox
-    from worker.model import Clock, Seconds, Sighting, Tombstone
+    from worker.model import Clock, Seconds, Sighting
     from worker.telemetry import Telemetry
 
 _log = structlog.get_logger(__name__)
 
-_COMMIT_EVERY: Final = 1.0
 _TELL_EVERY: Final = 60.0
 _HAND_OVER: Final = 2.0
 _HAND_OVER_STEP: Final = 0.02
@@ -55,7 +54,8 @@ class SightingsReader:
 
     A partition that is assigned is held until it is ``release``d: when the journal's Posts are restored.
     Offsets are committed as ``commits`` tells them: when the journal has what was read. Each commit that is
-    accepted proves that we are in the group; ``membership`` hears of it, with the moment it was sent.
+    accepted proves that we are in the group; ``membership`` hears of it, with the moment it was sent. One is
+    sent every ``prove_every`` seconds.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class SightingsReader:
         partitions: int,
         queue_posts: int,
         membership: Membership,
+        prove_every: Seconds,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -78,12 +79,14 @@ class SightingsReader:
         self._partitions = partitions
         self._queue_posts = queue_posts
         self._membership = membership
+        self._prove_every = prove_every
         self._clock = clock
         self._telemetry = telemetry
         self._polling = Polling(
             "sightings",
             consumer,
             self,
+            longest_poll=prove_every,
             failed=failed,
             progressed=progressed,
             clock=clock,
@@ -92,6 +95,7 @@ class SightingsReader:
         self._topic = ""
         self._turns: dict[Partition, int] = {}
         self._held: set[Partition] = set()
+        self._known: set[Partition] = set()
         self._reading: set[Partition] = set()
         self._released: set[Partition] = set()
         self._restoring: dict[Partition, int | None] = {}
@@ -144,6 +148,8 @@ class SightingsReader:
                 elif partition_of(item.post_id, self._partitions) != partition.partition:
                     # Another worker owns this Post: two of them would show it twice.
                     self._refuse(partition, record, "misplaced", "the Post belongs to another partition.")
+                elif isinstance(item, Tombstone):
+                    items.append(Tombstone(item.post_id, Timestamp(record.timestamp / 1000)))
                 else:
                     items.append(item)
             self._telemetry.records.labels(partition.topic, "owned").inc(len(items))
@@ -158,7 +164,7 @@ class SightingsReader:
         for partition in list(self._restoring):
             self._look_whether_restored(partition)
         now = self._clock.monotonic()
-        if now - self._committed_at >= _COMMIT_EVERY:
+        if now - self._committed_at >= self._prove_every:
             self._committed_at = now
             self._commit()
 
@@ -171,15 +177,17 @@ class SightingsReader:
     def held(self) -> Collection[Partition]:
         """See ``Work.held``."""
         with self._lock:
-            for partition in [*self._released]:
+            for partition in self._held - self._known:
                 # Where reading begins all before is done with: it may be committed, and proves membership.
                 position = position_of(self._consumer, partition)
                 if position is not None:
                     self._commits.note({partition: position})
-                    self._released.discard(partition)
-                    self._held.discard(partition)
-                    self._reading.add(partition)
-                    self._restoring[partition] = None
+                    self._known.add(partition)
+            for partition in self._released & self._known:
+                self._released.discard(partition)
+                self._held.discard(partition)
+                self._reading.add(partition)
+                self._restoring[partition] = None
             return self._held | self._released
 
     def hurried(self) -> bool:
@@ -206,11 +214,12 @@ class SightingsReader:
             return
         self._consumer.pause(*partitions)
         turn = self._commits.own(partitions)
+        generation = self._consumer.group_metadata().generation_id
         self._membership.assigned(_numbers(partitions))
         with self._lock:
             self._held |= set(partitions)
             self._turns |= dict.fromkeys(partitions, turn)
-            self._inbox.put(Assigned(_numbers(partitions), turn))
+            self._inbox.put(Assigned(_numbers(partitions), turn, generation))
 
     async def revoked(self, partitions: Sequence[Partition]) -> None:
         """These partitions are being taken away: have the journal get them, and commit, for a moment."""
@@ -248,6 +257,7 @@ class SightingsReader:
                 self._restoring.pop(partition, None)
                 self._turns.pop(partition, None)
             self._reading -= set(partitions)
+            self._known -= set(partitions)
             self._held -= set(partitions)
             self._released -= set(partitions)
             self._inbox.put(Revoked(_numbers(partitions), handed_over))

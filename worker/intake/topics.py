@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _SINGLE: Final = 1
 _JOURNAL_SEGMENT_BYTES: Final = 32 * 2**20
+_JOURNAL_LAG_MS: Final = 600_000
 _FLAGS: Final = re.compile(r"\(\?[aiLmsux]+\)")
 
 
@@ -104,6 +105,9 @@ def ensure_topics(
                 # What is not compacted yet is read at each restore: so compact early.
                 "segment.bytes": str(_JOURNAL_SEGMENT_BYTES),
                 "min.cleanable.dirty.ratio": "0.2",
+                # What a worker sent late is overwritten by the owner within seconds. Until then the record
+                # before it must still be there, as that is the one that holds.
+                "min.compaction.lag.ms": str(_JOURNAL_LAG_MS),
             },
         },
         names.partials: {"num_partitions": _SINGLE, "configs": {"cleanup.policy": "compact"}},

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.intake.commits import Commits
-from worker.journal.keeper import Keeper, KeeperSettings
+from worker.journal.keeper import Holds, Keeper, KeeperSettings
 from worker.journal.reader import JournalReader
 from worker.journal.writer import JournalWriter
 
@@ -39,6 +39,7 @@ class Journal:
         *,
         in_flight: int,
         queue_posts: int,
+        holds: Holds,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -58,7 +59,9 @@ class Journal:
             clock=clock,
             telemetry=telemetry,
         )
-        self.keeper = Keeper(tracker, self._writer, names, by, settings, clock=clock, telemetry=telemetry)
+        self.keeper = Keeper(
+            tracker, self._writer, names, by, settings, holds=holds, clock=clock, telemetry=telemetry
+        )
         tracker.on_retired = self.keeper.retired
 
     @property
@@ -80,10 +83,10 @@ class Journal:
         """Wait for the end; whether it came in time."""
         return self.reader.join(timeout) and self._writer.join(timeout)
 
-    def assigned(self, partitions: Iterable[int], turn: int) -> None:
+    def assigned(self, partitions: Iterable[int], turn: int, generation: int) -> None:
         """These are ours: claim them, and restore them into the Inbox."""
         numbers = list(partitions)
-        self.keeper.assigned(numbers, turn)
+        self.keeper.assigned(numbers, turn, generation)
         self.reader.restore(numbers, turn)
 
     def revoked(self, partitions: Iterable[int], handed_over: Callable[[], None] | None) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import structlog
 
-from worker.formats.journal import encode_claim, encode_retired, encode_saved
+from worker.formats.journal import Claim, Epoch, encode_claim, encode_retired, encode_saved
 from worker.intake.clients import Partition
 from worker.intake.commits import Turn
 from worker.intake.ledger import Parcel
 from worker.journal.writer import Page
+from worker.model import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from worker.intake import TopicNames
     from worker.journal.writer import JournalWriter
-    from worker.model import Clock, PostId, Seconds, Sighting, Timestamp, Tombstone
+    from worker.model import Clock, PostId, Sighting, Timestamp, Tombstone
     from worker.telemetry import Telemetry
     from worker.tracker import Tracker
 
@@ -35,7 +36,9 @@ _AT_HAND_OVER: Final = 20_000
 """Posts of a partition told at a hand-over at most, beside those: it has two seconds."""
 _TOGETHER: Final = 0.1
 """Seconds in which batches of a partition count as one."""
-_CLAIM_EVERY: Final = 1.0
+
+
+Holds: TypeAlias = "Callable[[int, Seconds], bool]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,16 @@ class _Taken:
 class _Owned:
     """A partition of ours: the turn we own it in, and what waits to be told of it.
 
-    ``untold``: how many Sightings those ``taken`` are. ``contested``: somebody claimed it after us, so what
-    we tell does not hold until we claim it again.
+    ``epoch``: of our claim. ``untold``: how many Sightings those ``taken`` are. ``contested``: an epoch that
+    somebody claimed above ours, at this time by our clock; what we tell does not hold while that stands.
     """
 
-    def __init__(self, turn: int) -> None:
+    def __init__(self, turn: int, generation: int) -> None:
         self.turn = turn
+        self.epoch = Epoch(0, generation)
         self.restored = False
-        self.contested = False
-        self.claimed_at = 0.0
+        self.contested: Epoch | None = None
+        self.contested_at = Seconds(0.0)
         self.taken: deque[_Taken] = deque()
         self.untold = 0
         self.retired: dict[PostId, None] = {}
@@ -80,14 +84,15 @@ class _Owned:
     @property
     def may_be_told(self) -> bool:
         """Whether it is all there, and what we tell of it holds."""
-        return self.restored and not self.contested
+        return self.restored and self.contested is None
 
 
 class Keeper:
     """Tells the journal what changes in the Watchlist, and the writer which offsets that covers.
 
     A new Post waits for its first counts for a moment, so that as a rule one record tells both. ``by`` is how
-    this worker signs. Not safe for threads: the Watchlist's loop owns it.
+    this worker signs; ``holds`` says of a partition whether the group has known it as ours since a moment.
+    Not safe for threads: the Watchlist's loop owns it.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class Keeper:
         by: str,
         settings: KeeperSettings,
         *,
+        holds: Holds,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -107,19 +113,20 @@ class Keeper:
         self._names = names
         self._by = by
         self._settings = settings
+        self._holds = holds
         self._clock = clock
         self._telemetry = telemetry
         self._owned: dict[int, _Owned] = {}
 
     # What happens
 
-    def assigned(self, partitions: Iterable[int], turn: int) -> None:
+    def assigned(self, partitions: Iterable[int], turn: int, generation: int) -> None:
         """These are ours: each is claimed, so that what others write from now on does not hold.
 
         Nothing else is told of them before they are restored.
         """
         for partition in partitions:
-            self._owned[partition] = owned = _Owned(turn)
+            self._owned[partition] = owned = _Owned(turn, generation)
             self._claim(partition, owned)
 
     def is_turn(self, partition: int, turn: int) -> bool:
@@ -135,11 +142,19 @@ class Keeper:
         owned.retired = {one: None for one in owned.retired if one not in self._tracker.watchlist}
         self._tell_again(owned, stale)
 
-    def foreign(self, partition: int, post_ids: Iterable[PostId], *, claimed: bool) -> None:
-        """Somebody else wrote of these Posts, or claimed the partition: ours holds, and is told again."""
+    def foreign(self, partition: int, post_ids: Iterable[PostId], claim: Epoch | None = None) -> None:
+        """Somebody else wrote of these Posts, or claimed the partition.
+
+        Where that claim is above ours, the group gave the partition to another, and we shall hear of it. Only
+        if the group still knows it as ours after that, as when brokers have forgotten the group and begun
+        to count anew, we claim it above that. A claim below ours does not count, and ours is told again, as
+        the log keeps the last one.
+        """
         owned = self._owned[partition]
-        owned.contested |= claimed
-        self._claim_again(partition, owned)
+        if claim is not None and claim >= owned.epoch:
+            owned.contested, owned.contested_at = claim, self._clock.monotonic()
+        elif claim is not None:
+            self._claim(partition, owned)
         self._tell_again(owned, post_ids)
 
     def took(self, partition: int, items: Sequence[Sighting | Tombstone], offset: int) -> None:
@@ -172,7 +187,7 @@ class Keeper:
     def flush(self) -> None:
         """Tell what is due. While the writer is full, it waits: in the Watchlist, which is bounded."""
         for partition, owned in self._owned.items():
-            self._claim_again(partition, owned)
+            self._settle_contest(partition, owned)
         if self._writer.full:
             return
         now = self._clock.monotonic()
@@ -187,9 +202,7 @@ class Keeper:
         """Tell all of these partitions, and forget them. ``then`` is called when the journal has it."""
         for partition in partitions:
             owned = self._owned.pop(partition, None)
-            if owned is not None and owned.restored:
-                if owned.contested:
-                    self._claim(partition, owned)
+            if owned is not None and owned.may_be_told:
                 self._bury(partition, owned)
                 self._tell_taken(partition, owned, lambda _: True)
                 self._tell(self._saving.unsaved_of(partition, _AT_HAND_OVER))
@@ -253,16 +266,16 @@ class Keeper:
         partitions = [partition for partition, owned in self._owned.items() if owned.may_be_told]
         return np.isin(self._tracker.watchlist.columns.partitions[rows], partitions)
 
-    def _claim_again(self, partition: int, owned: _Owned) -> None:
-        """Where another claimed it after us, but not so often that two would do nothing else."""
-        if owned.contested and self._clock.monotonic() - owned.claimed_at >= _CLAIM_EVERY:
-            _log.warning("journal_claimed_by_another", partition=partition)
-            owned.contested = False
+    def _settle_contest(self, partition: int, owned: _Owned) -> None:
+        if owned.contested is not None and self._holds(partition, owned.contested_at):
+            _log.warning("journal_claimed_again", partition=partition, over=owned.contested)
+            owned.epoch = Epoch(owned.contested.era + 1, owned.epoch.generation)
+            owned.contested = None
             self._claim(partition, owned)
 
     def _claim(self, partition: int, owned: _Owned) -> None:
-        owned.claimed_at = self._clock.monotonic()
-        key, value = encode_claim(self._by, owned.turn, self._clock.now())
+        claim = Claim(self._by, owned.turn, owned.epoch)
+        key, value = encode_claim(claim, self._clock.now())
         self._put([Parcel(self._names.journal, key, value, partition, None)], "claim")
 
     def _put(self, parcels: list[Parcel], kind: str, offsets: Mapping[Turn, int] | None = None) -> None:

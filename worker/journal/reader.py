@@ -12,7 +12,7 @@ from kafka import TopicPartition
 from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
 from worker.formats.ids import read_id_bytes
-from worker.formats.journal import CLAIM_KEY, Claim, Retired, decode, writer_of
+from worker.formats.journal import CLAIM_KEY, Claim, Epoch, Retired, decode, writer_of
 from worker.formats.reasons import Reason
 from worker.intake.inbox import Foreign, Journaled, JournalEnd
 from worker.intake.polling import end_of, position_of
@@ -33,6 +33,8 @@ _ERROR_WAIT: Final = 1.0
 _ROOM_WAIT: Final = 0.005
 _TELL_EVERY: Final = 5.0
 _CLAIM_WAIT: Final = 10.0
+_NO_EPOCH: Final = Epoch(-1, -1)
+"""Below all epochs: there is no claim."""
 
 
 class JournalError(Exception):
@@ -41,15 +43,26 @@ class JournalError(Exception):
 
 @dataclass(slots=True)
 class _Reading:
-    """A partition that is read. ``writer``: whose records hold at present, as the last claim says."""
+    """A partition that is read.
+
+    ``writer``: whose records hold at present, as the last claim that counts says, and ``epoch`` its epoch.
+    """
 
     turn: int
     since: Seconds
     looked_at: Seconds
     restored: bool = False
     writer: str | None = None
+    epoch: Epoch = _NO_EPOCH
     records: int = 0
     stale: dict[PostId, None] = field(default_factory=dict)
+
+    def counts(self, claim: Claim) -> bool:
+        """Take note of a claim; whether it counts: it is not below the one before it."""
+        if claim.epoch < self.epoch:
+            return False
+        self.writer, self.epoch = claim.by, claim.epoch
+        return True
 
 
 class JournalReader:
@@ -189,14 +202,23 @@ class JournalReader:
         self._hand_over(partition, reading, items, len(records))
 
     def _is_ours(self, partition: int, reading: _Reading, record: Record) -> bool:
-        """Whether this is the claim that was written for this restore; else whose it is holds."""
+        """Whether this is the claim that was written for this restore, and counts."""
+        claim = self._read_claim(partition, record)
+        if claim is None:
+            return False
+        ours = claim.by == self._by and claim.turn == reading.turn
+        if reading.counts(claim):
+            return ours
+        if ours:
+            # It does not: the group was forgotten, or we were by the group.
+            self._inbox.put(Foreign(partition, reading.turn, (), reading.epoch))
+        return False
+
+    def _read_claim(self, partition: int, record: Record) -> Claim | None:
         claim = decode(record.key, record.value)
-        if isinstance(claim, Claim):
-            reading.writer = claim.by
-            return claim.by == self._by and claim.turn == reading.turn
         if isinstance(claim, Unreadable):
             self._refuse(partition, record, claim)
-        return False
+        return claim if isinstance(claim, Claim) else None
 
     def _read(
         self, partition: int, reading: _Reading, record: Record, items: dict[PostId, SavedPost | Retired]
@@ -228,17 +250,23 @@ class JournalReader:
     def _look_at_news(self, partition: int, reading: _Reading, records: Sequence[Record]) -> None:
         """Of a restored partition: what others wrote, or we did after another's claim; both are void."""
         foreign: dict[PostId, None] = {}
-        claimed = False
+        claimed: Epoch | None = None
         for record in records:
             by = _by(record)
             if record.key == CLAIM_KEY:
-                reading.writer = by
-                claimed |= by != self._by
+                claim = self._read_claim(partition, record)
+                if claim is None:
+                    continue
+                counts = reading.counts(claim)
+                if claim.by != self._by:
+                    claimed = claim.epoch
+                elif counts:
+                    claimed = None
             elif by == reading.writer == self._by:
                 continue
             elif (post_id := read_id_bytes(record.key or b"")) is not None:
                 foreign[post_id] = None
-        if foreign or claimed:
+        if foreign or claimed is not None:
             self._inbox.put(Foreign(partition, reading.turn, tuple(foreign), claimed))
 
     def _look_after_restores(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
@@ -255,9 +283,9 @@ class JournalReader:
             if position < end:
                 reading.looked_at = now
             elif now - reading.looked_at >= _CLAIM_WAIT:
-                # All is read, and no claim of ours was there: it was not written, or is compacted away.
+                # All is read, and no claim of ours was there: have it written again, as below all others.
                 reading.looked_at = now
-                self._inbox.put(Foreign(number, reading.turn, (), claimed=True))
+                self._inbox.put(Foreign(number, reading.turn, (), _NO_EPOCH))
         self._telemetry.restoring_partitions.set(waiting)
         self._telemetry.restore_left.set(self.records_left())
         if waiting and now - self._told_at >= _TELL_EVERY:

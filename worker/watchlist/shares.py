@@ -18,6 +18,9 @@ class Shares:
         self._posts: Counter[tuple[int, Campaign]] = Counter()
         self._closed: set[tuple[int, Campaign]] = set()
 
+    def __len__(self) -> int:
+        return len(self._posts)
+
     def tracked(self, partition: int, campaign: Campaign) -> int:
         """Tracked Posts of a campaign in a partition."""
         return self._posts.get((partition, campaign), 0)

@@ -43,6 +43,7 @@ class FakeRecord:
     key: bytes | None = None
     offset: int = 0
     headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int = 1_763_719_740_000
 
 
 @dataclass
@@ -89,6 +90,11 @@ class FakeProducer:
         return [one.parcel for one in self.sent if one.parcel.topic == topic]
 
 
+@dataclass(frozen=True)
+class FakeMembership:
+    generation_id: int
+
+
 class FakeConsumer:
     """Gives out the polls of a script, each a mapping of records, an error to raise, or a call to make.
 
@@ -109,6 +115,7 @@ class FakeConsumer:
         self.held_callbacks: list[Callable[[object], None]] | None = None
         self.closed = False
         self.listener: Any = None
+        self.generation = 1
         self.on_wait: Callable[[], None] = _never
         self.pattern: str | None = None
 
@@ -142,6 +149,9 @@ class FakeConsumer:
                 self.on_wait()
 
     # What a reader does
+
+    def group_metadata(self) -> FakeMembership:
+        return FakeMembership(self.generation)
 
     def subscribe(
         self, topics: Sequence[str] = (), pattern: str | None = None, listener: object = None

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from tests.unit.intake.fakes import FIRST, PATIENCE, SECOND, TROUBLE, FakeClock, FakeConsumer, records
 from worker.intake import polling
 from worker.intake.fencing import FencedError
-from worker.intake.polling import POLL_MS, Polling
+from worker.intake.polling import Polling
 from worker.model import Seconds
 from worker.telemetry import Telemetry
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from worker.intake.clients import Partition, Record
+
+
+POLL_MS = 1000
 
 
 class FakeWork:

@@ -65,6 +65,7 @@ class Bench:
             self.inbox,
             self.commits,
             membership=self,
+            prove_every=Seconds(1.0),
             partitions=PARTITIONS,
             queue_posts=queue_posts,
             failed=self.failures.append,
@@ -149,7 +150,7 @@ def test_an_assigned_partition_is_held_until_it_is_released() -> None:
             bench.reader.release(0, 1)
 
         events = await bench.run(lambda: bench.assign(0, 2), look, release, look, look)
-        assert events[0] == Assigned((0, 2), 1)
+        assert events[0] == Assigned((0, 2), 1, 1)
         assert paused == [{PLACES[0], PLACES[2]}, {PLACES[2]}, {PLACES[2]}]
         assert bench.consumer.from_beginning == [], "it goes on where it was committed"
 
@@ -379,7 +380,7 @@ def test_an_empty_partition_is_restored_also_when_all_of_it_has_expired(end: int
     async def check() -> None:
         bench = Bench()
         events = await bench.run(lambda: bench.own(0), {}, lambda: bench.at(0, end, end), {})
-        assert events == [Assigned((0,), 1), Restored(0)]
+        assert events == [Assigned((0,), 1, 1), Restored(0)]
 
     asyncio.run(check())
 
@@ -399,7 +400,7 @@ def test_a_partition_that_is_revoked_while_it_is_read_is_not_restored() -> None:
 
         events = await bench.run(begin, {}, revoke, {}, {})
         assert isinstance(events[0], Revoked)
-        assert events[1:] == [Assigned((1,), 1), Restored(1)]
+        assert events[1:] == [Assigned((1,), 1, 1), Restored(1)]
         assert bench.consumer.timeouts[-1] == 1000, "nothing is waited for any more"
 
     asyncio.run(check())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -11,7 +12,7 @@ from tests.unit.intake.fakes import FakeClock
 from tests.unit.tracker.test_tracker import outcome
 from tests.unit.watchlist.making import LIKES, A, counts, limits, post, sighting
 from worker.boards import BoardsLimits
-from worker.formats.journal import CLAIM_KEY, Claim, Retired, decode, writer_of
+from worker.formats.journal import CLAIM_KEY, Claim, Epoch, Retired, decode, writer_of
 from worker.intake import TopicNames
 from worker.intake.clients import Partition
 from worker.intake.commits import Turn
@@ -24,13 +25,12 @@ from worker.tracker import Tracker
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pytest
-
     from worker.intake.ledger import Parcel
     from worker.journal.writer import Page
     from worker.model import Sighting
 
-BY, TURN = "0a1b2c3d", 3
+BY, TURN, GENERATION = "0a1b2c3d", 3, 7
+OURS = Epoch(0, GENERATION)
 INTERVAL, LINGER = 30.0, 2.0
 ONE, TWO, THREE = (post(number) for number in (1, 2, 3))
 
@@ -53,6 +53,7 @@ class Bench:
         self, *partitions: int, restored: bool = True, max_posts: int = 100, queue: int = 100
     ) -> None:
         self.clock = FakeClock()
+        self.known_until: dict[int, float] = {}
         self.writer = FakeWriter()
         telemetry = Telemetry(CollectorRegistry())
         self.tracker = Tracker(
@@ -68,11 +69,12 @@ class Bench:
             TopicNames("g"),
             BY,
             KeeperSettings(Seconds(INTERVAL), Seconds(LINGER), queue),
+            holds=lambda partition, since: self.known_until.get(partition, 0.0) > since,
             clock=self.clock,
             telemetry=telemetry,
         )
         self.tracker.on_retired = self.keeper.retired
-        self.keeper.assigned(partitions, TURN)
+        self.keeper.assigned(partitions, TURN, GENERATION)
         if restored:
             for partition in partitions:
                 self.keeper.restored(partition)
@@ -125,7 +127,7 @@ def test_whoever_is_given_a_partition_claims_it_first() -> None:
         ("g.journal", CLAIM_KEY, 0),
         ("g.journal", CLAIM_KEY, 2),
     ]
-    assert _decoded(claims) == [Claim(BY, TURN)] * 2
+    assert _decoded(claims) == [Claim(BY, TURN, OURS)] * 2
 
 
 def test_a_new_post_is_told_together_with_its_first_counts() -> None:
@@ -349,30 +351,54 @@ def test_what_does_not_hold_is_told_anew() -> None:
     assert _ids(told) == [ONE]
 
 
-def test_what_another_wrote_is_told_anew_and_its_claim_answered() -> None:
+def test_what_another_wrote_is_told_anew() -> None:
     bench = Bench(0)
     bench.see(7, ONE)
     bench.flush(LINGER)
-    bench.keeper.foreign(0, [ONE, TWO], claimed=True)
+    bench.keeper.foreign(0, [ONE, TWO])
     told = bench.flush(1)
-    assert told[:2] == [Claim(BY, TURN), Retired(TWO)]
+    assert told[0] == Retired(TWO)
     assert _ids(told) == [ONE]
 
 
-def test_a_claim_soon_after_ours_is_answered_too_and_nothing_is_told_until_then() -> None:
-    """A worker that lost its partition and does not know it yet claims it again when it sees ours."""
+def test_a_claim_below_ours_changes_nothing_and_ours_is_written_after_it() -> None:
     bench = Bench(0)
+    bench.see(7, ONE)
+    bench.answer(ONE, 1)
+    bench.keeper.foreign(0, [], Epoch(0, GENERATION - 1))
+    told = bench.flush()
+    assert told[0] == Claim(BY, TURN, OURS)
+    assert _ids(told) == [ONE]
+
+
+@pytest.mark.parametrize("claim", [OURS, Epoch(0, GENERATION + 1), Epoch(1, 1)])
+def test_under_a_claim_above_ours_nothing_is_told_nor_handed_over(claim: Epoch) -> None:
+    """A worker that lost its partition and does not know it yet: whatever it would tell is void."""
+    bench = Bench(0)
+    bench.see(7, ONE)
+    bench.answer(ONE, 1)
+    bench.keeper.foreign(0, [TWO], claim)
+    assert bench.flush(INTERVAL) == []
+    bench.keeper.hand_over([0], lambda: None)
+    assert bench.told() == []
+    assert bench.offsets() == []
+
+
+def test_whom_the_group_still_knows_claims_it_above_that() -> None:
+    """Brokers had forgotten the group, and count its generations anew."""
+    bench = Bench(0)
+    bench.see(7, ONE)
+    bench.answer(ONE, 1)
+    bench.keeper.foreign(0, [], Epoch(2, 90))
+    bench.known_until[0] = bench.now
+    assert bench.flush() == [], "that was known before the claim was seen"
+    bench.known_until[0] = bench.now + 0.1
     with capture_logs() as logs:
-        bench.clock.time += 0.4
-        bench.see(7, ONE)
-        bench.answer(ONE, 1)
-        bench.keeper.foreign(0, [], claimed=True)
-        assert bench.flush() == [], "it would not hold"
-        told = bench.flush(0.6)
-    assert told[0] == Claim(BY, TURN)
+        told = bench.flush(1)
+    assert told[0] == Claim(BY, TURN, Epoch(3, GENERATION))
     assert _ids(told) == [ONE]
     assert bench.flush(5) == [], "one claim is enough"
-    assert [log["event"] for log in logs] == ["journal_claimed_by_another"]
+    assert [log["event"] for log in logs] == ["journal_claimed_again"]
 
 
 def test_a_hand_over_tells_all_of_its_partitions_and_no_more() -> None:
@@ -428,9 +454,9 @@ def test_of_a_partition_that_is_lost_nothing_is_told() -> None:
     bench.tracker.drop_partition(0)
     assert bench.flush(1000) == []
     bench.keeper.retired(0, ONE)
-    bench.keeper.assigned([0], TURN + 1)
+    bench.keeper.assigned([0], TURN + 1, GENERATION + 1)
     bench.keeper.restored(0)
-    assert bench.flush() == [Claim(BY, TURN + 1)]
+    assert bench.flush() == [Claim(BY, TURN + 1, Epoch(0, GENERATION + 1))]
     assert bench.keeper.is_turn(0, TURN + 1)
 
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from tests.unit.intake.fakes import PATIENCE, TROUBLE, FakeClock, FakeConsumer, FakeRecord
-from worker.formats.journal import encode_claim, encode_retired, encode_saved
+from worker.formats.journal import Claim, Epoch, encode_claim, encode_retired, encode_saved
 from worker.intake import Event, Foreign, Inbox, Journaled, JournalEnd
 from worker.intake.clients import Partition
 from worker.journal import JournalError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TOPIC = "g.journal"
 OURS, OTHER, THIRD = "0a1b2c3d", "ffffffff", "eeeeeeee"
 TURN = 3
+EPOCH = Epoch(0, 5)
+LOWER, HIGHER, NEXT_ERA = Epoch(0, 4), Epoch(0, 6), Epoch(1, 1)
 PLACE, NEXT = Partition(TOPIC, 0), Partition(TOPIC, 1)
 E = TypeVar("E", bound=Event)
 
@@ -40,8 +42,8 @@ def tombstone(number: int, by: str = OTHER) -> FakeRecord:
     return FakeRecord(value, key=key, headers=headers)
 
 
-def claim(by: str = OURS, turn: int = TURN) -> FakeRecord:
-    key, value = encode_claim(by, turn, Timestamp(1.0))
+def claim(by: str = OURS, turn: int = TURN, epoch: Epoch | None = None) -> FakeRecord:
+    key, value = encode_claim(Claim(by, turn, epoch or EPOCH), Timestamp(1.0))
     return FakeRecord(value, key=key)
 
 
@@ -181,8 +183,8 @@ def test_what_others_write_into_a_partition_of_ours_is_told() -> None:
         )
         assert events[0] == JournalEnd(0, TURN, ())
         assert events[1:] == [
-            Foreign(0, TURN, (PostId(2),), claimed=False),
-            Foreign(0, TURN, (PostId(5), PostId(6)), claimed=False),
+            Foreign(0, TURN, (PostId(2),)),
+            Foreign(0, TURN, (PostId(5), PostId(6))),
         ]
 
     _run(check)
@@ -196,8 +198,8 @@ def test_what_we_write_after_another_s_claim_is_void_until_we_claim_again() -> N
             {PLACE: [tombstone(3, OURS), claim(), post(4, OURS)]},
         )
         assert events[1:] == [
-            Foreign(0, TURN, (PostId(2),), claimed=True),
-            Foreign(0, TURN, (PostId(3),), claimed=False),
+            Foreign(0, TURN, (PostId(2),), EPOCH),
+            Foreign(0, TURN, (PostId(3),)),
         ]
 
     _run(check)
@@ -217,7 +219,7 @@ def test_a_claim_that_never_comes_is_asked_for_again() -> None:
         events = await bench.run(
             lambda: bench.at(2, 5), lambda: wait(20), all_is_read, lambda: wait(0.9), lambda: wait(0.2), {}
         )
-        assert events == [Foreign(0, TURN, (), claimed=True)]
+        assert events == [Foreign(0, TURN, (), Epoch(-1, -1))], "below every claim, so ours is written again"
 
     _run(check)
 
@@ -385,5 +387,51 @@ def test_what_is_told_in_the_log_while_it_takes_long() -> None:
         assert [(one["partitions"], one["records_left"]) for one in told] == [(1, 60)]
         (read,) = [log for log in logs if log["event"] == "journal_read"]
         assert (read["partition"], read["records"], read["seconds"]) == (0, 2, 6.0)
+
+    _run(check)
+
+
+def test_a_claim_of_an_epoch_below_does_not_count() -> None:
+    """A worker that was frozen when it was given the partition claims it after the next owner did."""
+
+    async def check() -> None:
+        bench = Bench()
+        late = [claim(OTHER, epoch=LOWER), post(1, OTHER, 9.0), tombstone(2)]
+        events = await bench.run(
+            {PLACE: [claim(THIRD), post(1, THIRD), post(2, THIRD), *late, claim(epoch=HIGHER)]}
+        )
+        assert _restored(events) == {1: 1.0, 2: 1.0}
+        assert events[-1] == JournalEnd(0, TURN, (PostId(1), PostId(2)))
+
+    _run(check)
+
+
+def test_our_claim_that_does_not_count_is_told_with_what_it_is_below_and_ends_nothing() -> None:
+    async def check() -> None:
+        bench = Bench()
+        events = await bench.run(
+            {PLACE: [claim(OTHER, epoch=HIGHER), post(1, OTHER), claim(), post(2, OTHER)]},
+            {PLACE: [claim(epoch=NEXT_ERA), post(3, OURS)]},
+        )
+        assert Foreign(0, TURN, (), HIGHER) in events
+        assert _restored(events) == {1: 1.0, 2: 1.0}
+        assert events[-1] == JournalEnd(0, TURN, ())
+
+    _run(check)
+
+
+def test_of_a_restored_partition_claims_below_and_above_ours_are_told() -> None:
+    async def check() -> None:
+        bench = Bench()
+        events = await bench.run(
+            {PLACE: [claim()]},
+            {PLACE: [claim(OTHER, epoch=LOWER), post(1, OURS)]},
+            {PLACE: [claim(OTHER, epoch=HIGHER), claim(), post(2, OURS)]},
+            {PLACE: [claim(OTHER, epoch=HIGHER), claim(epoch=NEXT_ERA), post(3, OURS)]},
+        )
+        assert events[1:] == [
+            Foreign(0, TURN, (), LOWER),
+            Foreign(0, TURN, (PostId(2),), HIGHER),
+        ]
 
     _run(check)

@@ -19,6 +19,8 @@ from worker.ownership import Ownership
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from worker.formats.journal import Epoch
+
 
 class FakeTracker:
     """Takes as many as there is room for."""
@@ -61,8 +63,8 @@ class FakeKeeper:
     def restored(self, partition: int, stale: Sequence[PostId]) -> None:
         self.told.append(("restored", partition, tuple(stale)))
 
-    def foreign(self, partition: int, post_ids: Sequence[PostId], *, claimed: bool) -> None:
-        self.told.append(("foreign", partition, tuple(post_ids), claimed))
+    def foreign(self, partition: int, post_ids: Sequence[PostId], claim: Epoch | None) -> None:
+        self.told.append(("foreign", partition, tuple(post_ids), claim))
 
 
 class FakeJournal:
@@ -71,7 +73,7 @@ class FakeJournal:
     def __init__(self) -> None:
         self.keeper = FakeKeeper()
 
-    def assigned(self, partitions: Sequence[int], turn: int) -> None:
+    def assigned(self, partitions: Sequence[int], turn: int, _generation: int) -> None:
         self.keeper.turns |= dict.fromkeys(partitions, turn)
 
     def revoked(self, partitions: Sequence[int], handed_over: Callable[[], None] | None) -> None:
@@ -263,7 +265,7 @@ def test_what_was_read_for_an_earlier_turn_is_not_taken() -> None:
             Assigned((1, 2), 4),
             _saved(1, 3, turn=3),
             JournalEnd(1, 3, ()),
-            Foreign(1, 3, (), claimed=True),
+            Foreign(1, 3, ()),
             _batch(2, 1),
         )
         assert 1 not in bench.tracker.posts

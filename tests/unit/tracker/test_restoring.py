@@ -217,3 +217,15 @@ def test_posts_are_on_the_lanes_of_whom_they_are_known_to_belong_to() -> None:
     assert made.boards.merged(ALL, CLICKS_28H) == [(FIVE, 4)]
     made.take(0, [sighting(TWO, author="acme")], NOW)
     assert sorted(asked_next(made)) == [TWO, FOUR], "the API said that it is nobody's"
+
+
+def test_restored_posts_count_among_those_of_their_campaigns_once() -> None:
+    made = tracker()
+    made.restore(0, [saved(ONE, 5, A), saved(TWO, 3, A)], NOW)
+    made.restore(0, [saved(ONE, 6, B), Retired(TWO)], NOW)
+    made.restored(0)
+    shares = made.watchlist.shares
+    assert [shares.tracked(0, campaign) for campaign in (ALL, A, B)] == [1, 0, 1]
+    made.check()
+    made.remove(ONE, "tombstone")
+    assert shares.tracked(0, ALL) == 0, "a count below none would be refused by the other workers"

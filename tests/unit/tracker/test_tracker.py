@@ -25,7 +25,7 @@ from tests.unit.watchlist.making import (
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
 from worker.engagement import Account, Accounts, Outcome
-from worker.model import ALL, MetricName, PostId, Seconds, Standings, Tombstone
+from worker.model import ALL, MetricName, PostId, Seconds, Sighting, Standings, Tombstone
 from worker.telemetry import Telemetry
 from worker.tracker import Tracker
 from worker.watchlist import State
@@ -433,3 +433,19 @@ def test_a_post_that_was_set_aside_leaves_the_boards_and_is_looked_at_again_rare
     posts.check()
     assert posts.boards.merged(ALL, LIKES) == [(TWO, 4.0)]
     assert posts.watchlist.states()[State.UNAVAILABLE] == 1
+
+
+def test_a_sighting_from_before_its_delete_notice_that_comes_after_it_is_not_taken() -> None:
+    """A worker that was frozen sends what it had read before another one forwarded the notice."""
+    made = tracking({ONE: 5})
+    items: list[Sighting | Tombstone] = [
+        Tombstone(ONE, later(10)),
+        sighting(ONE, seen_at=later(9)),
+        sighting(TWO, seen_at=later(9)),
+        sighting(ONE, seen_at=later(10)),
+    ]
+    assert made.take(0, items, later(20)) == 4
+    assert ONE not in made.watchlist
+    assert TWO in made.watchlist
+    assert made.take(0, [sighting(ONE, seen_at=later(11))], later(20)) == 1
+    assert ONE in made.watchlist, "it was seen again since"
