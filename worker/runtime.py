@@ -323,7 +323,7 @@ class Worker:
             self._api_watch.look()
             self._membership.look(self._watch)
             if self._watch.down is not None:
-                # Each try of kafka-python to connect leaves a socket to the collector, which we have look rarely.
+                # kafka-python leaves a socket of each try to the collector, which we have look rarely.
                 gc.collect(_YOUNG)
             self._memory.look()
             await asyncio.sleep(_COUNT_EVERY)

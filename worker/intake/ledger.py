@@ -25,6 +25,21 @@ class Parcel(NamedTuple):
     headers: list[tuple[str, bytes]] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _LetBe:
+    """A record that is not sent again, whatever becomes of it."""
+
+    sent: Sent | None
+
+    @property
+    def is_done(self) -> bool:
+        return self.sent is None or self.sent.is_done
+
+    @property
+    def exception(self) -> None:
+        return None
+
+
 @dataclass(slots=True)
 class _Page(Generic[K]):
     """One poll: where it ends in each partition, and what was sent for it, ``None`` where it was not yet."""
@@ -98,6 +113,15 @@ class Ledger(Generic[K]):
             page.offsets = {key: offset for key, offset in page.offsets.items() if key not in partitions}
         for partition in partitions:
             self._acknowledged.pop(partition, None)
+
+    def let_be(self, which: Callable[[Parcel], bool]) -> None:
+        """Of what was entered so far, send none of these again, and none that could not be sent yet."""
+        for page in self._pages:
+            for index in range(page.done, len(page.parcels)):
+                if which(page.parcels[index]):
+                    sent = page.sent[index]
+                    self._unsent -= sent is None
+                    page.sent[index] = _LetBe(sent)
 
     @property
     def stuck(self) -> bool:

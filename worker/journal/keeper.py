@@ -127,6 +127,7 @@ class Keeper:
         """
         for partition in partitions:
             self._owned[partition] = owned = _Owned(turn, generation)
+            self._writer.put(Page((), {}, anew=partition))
             self._claim(partition, owned)
 
     def is_turn(self, partition: int, turn: int) -> bool:

@@ -177,6 +177,7 @@ class JournalReader:
         if begin:
             consumer.seek_to_beginning(*(TopicPartition(self._topic, number) for number in begin))
         self._told_at = now
+        self._tell_gauges()
 
     def _take(self, partition: int, records: Sequence[Record]) -> None:
         reading = self._reading.get(partition)
@@ -270,11 +271,10 @@ class JournalReader:
             self._inbox.put(Foreign(partition, reading.turn, tuple(foreign), claimed))
 
     def _look_after_restores(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
-        now, waiting = self._clock.monotonic(), 0
+        now = self._clock.monotonic()
         for number, reading in self._reading.items():
             if reading.restored:
                 continue
-            waiting += 1
             place = TopicPartition(self._topic, number)
             position, end = position_of(consumer, place), end_of(consumer, place)
             if position is None or end is None:
@@ -286,11 +286,17 @@ class JournalReader:
                 # All is read, and no claim of ours was there: have it written again, as below all others.
                 reading.looked_at = now
                 self._inbox.put(Foreign(number, reading.turn, (), _NO_EPOCH))
-        self._telemetry.restoring_partitions.set(waiting)
-        self._telemetry.restore_left.set(self.records_left())
+        waiting = self._tell_gauges()
         if waiting and now - self._told_at >= _TELL_EVERY:
             self._told_at = now
             _log.info("restoring", partitions=waiting, records_left=self.records_left())
+
+    def _tell_gauges(self) -> int:
+        """How many partitions are being restored."""
+        waiting = sum(not reading.restored for reading in self._reading.values())
+        self._telemetry.restoring_partitions.set(waiting)
+        self._telemetry.restore_left.set(self.records_left())
+        return waiting
 
     def _refuse(self, partition: int, record: Record, why: Unreadable) -> None:
         where = f"{self._topic}:{partition}:{record.offset}"

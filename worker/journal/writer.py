@@ -32,12 +32,14 @@ _BUSY_WAIT: Final = 0.01
 class Page:
     """Records to write, in order. When they and all before them are there, ``offsets`` may be committed.
 
-    ``then`` is called at that moment, in the writer's thread.
+    ``then`` is called at that moment, in the writer's thread. ``anew``: a partition that a new turn of owning
+    begins of; what of earlier ones could not be written by now may not come after this.
     """
 
     parcels: Sequence[Parcel]
     offsets: Mapping[Turn, int]
     then: Callable[[], None] | None = None
+    anew: int | None = None
 
 
 class JournalWriter:
@@ -120,6 +122,8 @@ class JournalWriter:
         self._settle()
 
     def _enter(self, page: Page) -> None:
+        if page.anew is not None:
+            self._ledger.let_be(lambda parcel: parcel.partition == page.anew)
         self._ledger.enter(page.offsets, list(page.parcels))
         self._entered += 1
         if page.then is not None:

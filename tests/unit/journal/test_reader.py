@@ -327,6 +327,24 @@ def test_a_partition_that_is_taken_away_is_read_no_more() -> None:
     _run(check)
 
 
+def test_what_is_taken_away_is_not_shown_as_being_restored() -> None:
+    async def check() -> None:
+        bench = Bench()
+        shown: list[float | None] = []
+
+        def look() -> None:
+            shown.append(bench.value("restoring_partitions"))
+
+        def restored() -> None:
+            look()
+            bench.reader.forget([0])
+
+        await bench.run({NEXT: [claim()]}, restored, look, turns=[(0, TURN), (1, TURN)])
+        assert shown == [1, 0], "the other one was restored before"
+
+    _run(check)
+
+
 def test_one_that_comes_back_at_once_is_read_anew() -> None:
     async def check() -> None:
         bench = Bench()

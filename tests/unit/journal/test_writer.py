@@ -128,6 +128,34 @@ def test_what_cannot_be_sent_at_all_waits_and_is_sent_later(bench: Bench) -> Non
     bench.until(lambda: bench.writer.trouble is None)
 
 
+def test_what_an_earlier_turn_could_not_write_is_not_written_after_the_claim_of_the_next(
+    bench: Bench,
+) -> None:
+    """Another owner may have been between: it would bring back what that one has changed or erased."""
+    bench.put("failed", "under way")
+    bench.until(lambda: len(bench.keys) == 2)
+    bench.producer.refuse = True
+    bench.producer.sent[0].fail()
+    bench.put("never sent")
+    bench.until(lambda: bench.writer.trouble)
+    bench.writer.put(Page((), {}, anew=0))
+    bench.producer.refuse = False
+    bench.put("claim", offsets={FIRST: 7})
+    bench.until(lambda: bench.keys[2:] == ["claim"])
+    bench.producer.sent[1].fail()
+    bench.producer.sent[2].acknowledge()
+    bench.until(lambda: bench.commits.take().offsets == {FIRST: 7})
+    assert bench.keys[2:] == ["claim"]
+
+
+def test_other_partitions_are_written_as_before(bench: Bench) -> None:
+    bench.put("failed")
+    bench.until(lambda: bench.keys)
+    bench.writer.put(Page((), {}, anew=1))
+    bench.producer.sent[0].fail()
+    bench.until(lambda: bench.keys == ["failed"] * 2)
+
+
 def test_it_is_full_of_what_is_not_acknowledged(bench: Bench) -> None:
     full = []
     for key in "abc":
