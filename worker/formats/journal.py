@@ -91,6 +91,14 @@ def encode_saved(post: SavedPost, by: str) -> tuple[bytes, bytes]:
     return b"%d" % post.post_id, orjson.dumps(value)
 
 
+def without_words(value: bytes) -> bytes:
+    """The value of a record without author and text, for brokers that find it too large."""
+    document = parse_json(value)
+    if isinstance(document, dict):
+        value = orjson.dumps({name: one for name, one in document.items() if name not in {"author", "text"}})
+    return value
+
+
 def encode_retired(post_id: PostId, by: str) -> tuple[bytes, None, list[tuple[str, bytes]]]:
     """Key, value and headers that say: this Post is not tracked any more."""
     return b"%d" % post_id, None, [(_WRITER, by.encode())]

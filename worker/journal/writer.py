@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from worker.formats.journal import without_words
 from worker.intake.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class JournalWriter:
         self._limit = in_flight
         self._failed = failed
         self._telemetry = telemetry
-        self._ledger: Ledger[Turn] = Ledger(self._send)
+        self._ledger: Ledger[Turn] = Ledger(self._send, _refit)
         self._pages: queue.SimpleQueue[Page | None] = queue.SimpleQueue()
         self._thens: deque[tuple[int, Callable[[], None]]] = deque()
         self._entered = 0
@@ -164,3 +165,10 @@ class JournalWriter:
         except KafkaError:
             # The ledger keeps it, counts it, and tries again.
             return None
+
+
+def _refit(parcel: Parcel, error: BaseException) -> Parcel:
+    """What to send after a failure: the same, unless brokers find it too large. Then words are let go of."""
+    if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError) and parcel.value is not None:
+        return parcel._replace(value=without_words(parcel.value))
+    return parcel

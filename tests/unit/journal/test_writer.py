@@ -6,13 +6,16 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka.errors import MessageSizeTooLargeError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from tests.unit.intake.fakes import FIRST, PATIENCE, SECOND, FakeProducer, parcels
+from worker.formats.journal import decode, encode_saved
 from worker.intake.commits import Commits, Turn
+from worker.intake.ledger import Parcel
 from worker.journal.writer import JournalWriter, Page
-from worker.model import Seconds
+from worker.model import PostId, SavedPost, Seconds, Timestamp
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -197,3 +200,17 @@ def test_a_fault_in_its_thread_is_told() -> None:
 
 def test_one_that_never_began_ends_at_once() -> None:
     assert Bench().writer.join(Seconds(0))
+
+
+def test_a_record_that_brokers_find_too_large_goes_without_its_words(bench: Bench) -> None:
+    """Else it would be sent for ever, and hold up everything behind it."""
+    key, value = encode_saved(SavedPost(PostId(7), (), Timestamp(1.0), "anna", "a long text"), "0a1b2c3d")
+    turns = {Turn(FIRST, bench.turn): 5}
+    bench.writer.put(Page([Parcel("g.journal", key, value, 0, None)], turns))
+    bench.until(lambda: bench.producer.sent)
+    bench.producer.sent[0].fail(MessageSizeTooLargeError())
+    bench.until(lambda: len(bench.producer.sent) == 2)
+    again = bench.producer.sent[1].parcel
+    assert decode(again.key, again.value) == SavedPost(PostId(7), (), Timestamp(1.0))
+    bench.producer.sent[1].acknowledge()
+    bench.until(lambda: bench.commits.take().offsets == {FIRST: 5})
