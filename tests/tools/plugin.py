@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tools.brokers import Broker, Kind, running_broker, wanted_kinds, why_not
+from tests.tools.brokers import Broker, Kind, running_broker, start_broker, wanted_kinds, why_not
 from tests.tools.kafka_jars import NotToBeHadError, java, kafka_version
 from tests.tools.require import missing
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 def pytest_configure(config: pytest.Config) -> None:
     """The mark of the tests that replay how the image is built."""
     config.addinivalue_line("markers", "container: builds what the image holds, from the package registry")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before tests run in several processes: what the first use of the embedded broker unpacks is there."""
+    if not hasattr(session.config, "workerinput") and "tansu" in wanted_kinds() and why_not("tansu") is None:
+        start_broker("tansu").stop()
 
 
 def pytest_report_header() -> str:
