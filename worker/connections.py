@@ -16,9 +16,10 @@ from urllib.parse import urlencode
 
 from authlib.oauth2.auth import ClientAuth
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import InvalidProducerEpochError, KafkaConnectionError, KafkaError, ProducerFencedError
 from kafka.net.sasl.oauth import AbstractTokenProvider
+
+from worker.group_member import GroupMember
 
 if TYPE_CHECKING:
     from worker.settings.sections import Kafka, KafkaSecurity
@@ -60,7 +61,7 @@ class KafkaConnections:
 
     def consumer(self, group: str, *, start: str) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A group member. It commits what it is told to; partitions move one by one at a rebalance."""
-        return KafkaConsumer(
+        return GroupMember(
             **self._common,
             group_id=group,
             group_instance_id=self._kafka.instance_id,
@@ -70,7 +71,6 @@ class KafkaConnections:
             heartbeat_interval_ms=round(self._kafka.heartbeat_interval * 1000),
             max_poll_records=self._kafka.poll_records,
             max_partition_fetch_bytes=self._kafka.partition_fetch_bytes,
-            partition_assignment_strategy=[CooperativeStickyAssignor],
             metadata_max_age_ms=30_000,
         )
 

@@ -125,7 +125,7 @@ def test_clients_of_kafka_are_made_in_one_module() -> None:
         and node.module == "kafka"
         and clients & {alias.name for alias in node.names}
     }
-    assert making == {"worker.connections"}
+    assert making == {"worker.connections", "worker.group_member"}
 
 
 def test_only_the_runtime_and_what_composes_join_rooms() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class Partition(NamedTuple):
@@ -64,6 +64,9 @@ class Consumer(Protocol):
     def pause(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
     def resume(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
     def seek_to_beginning(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
+    def on_joined(self, call: Callable[[int], None]) -> None: ...  # noqa: D102 -- see ``worker.group_member``
+    def committed(self, partition: Partition, *, timeout_ms: int | None = None) -> int | None: ...  # noqa: D102 -- kafka-python's
+    def seek(self, partition: Partition, offset: int) -> None: ...  # noqa: D102 -- kafka-python's
     def group_metadata(self) -> Any: ...  # noqa: ANN401, D102 -- kafka-python's
     def position(self, partition: Partition, timeout_ms: int | None = None) -> int | None: ...  # noqa: D102 -- kafka-python's
     def highwater(self, partition: Partition) -> int | None: ...  # noqa: D102 -- kafka-python's

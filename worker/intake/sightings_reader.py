@@ -34,6 +34,7 @@ _HAND_OVER: Final = 2.0
 _HAND_OVER_STEP: Final = 0.02
 _HAND_OVER_AT_STOP: Final = 8.0
 _COMMIT_AT_STOP_MS: Final = 1500
+_COMMITTED_MS: Final = 1000
 
 
 class Membership(Protocol):
@@ -96,6 +97,9 @@ class SightingsReader:
         self._turns: dict[Partition, int] = {}
         self._held: set[Partition] = set()
         self._known: set[Partition] = set()
+        self._rewind: set[Partition] = set()
+        self._generation: int | None = None
+        self._missed = False
         self._reading: set[Partition] = set()
         self._released: set[Partition] = set()
         self._restoring: dict[Partition, int | None] = {}
@@ -110,6 +114,7 @@ class SightingsReader:
     def start(self, topic: str) -> None:
         """Subscribe and begin to read."""
         self._topic = topic
+        self._consumer.on_joined(self.joined)
         self._consumer.subscribe(topics=[topic], listener=_Listener(self))
         self._polling.start()
 
@@ -179,7 +184,7 @@ class SightingsReader:
         with self._lock:
             for partition in self._held - self._known:
                 # Where reading begins all before is done with: it may be committed, and proves membership.
-                position = position_of(self._consumer, partition)
+                position = self._beginning(partition)
                 if position is not None:
                     self._commits.note({partition: position})
                     self._known.add(partition)
@@ -189,6 +194,18 @@ class SightingsReader:
                 self._reading.add(partition)
                 self._restoring[partition] = None
             return self._held | self._released
+
+    def _beginning(self, partition: Partition) -> int | None:
+        """Where reading of a held partition begins, if that is known by now."""
+        if partition in self._rewind:
+            # The client goes on where it was; but another may have read and committed more, or less, since.
+            offset = self._consumer.committed(partition, timeout_ms=_COMMITTED_MS)
+            if offset is None:
+                self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, offset)
+            self._rewind.discard(partition)
+        return position_of(self._consumer, partition)
 
     def hurried(self) -> bool:
         """See ``Work.hurried``."""
@@ -208,6 +225,21 @@ class SightingsReader:
 
     # Ownership, in the client's I/O thread
 
+    def joined(self, generation: int) -> None:
+        """A rebalance is complete. If there was one without us, what we had was others' meanwhile.
+
+        The listener hears nothing of that, nor of what we are given back: it is restored as if it were new.
+        """
+        self._missed = self._generation is not None and generation != self._generation + 1
+        self._generation = generation
+        kept = sorted(self._consumer.assignment() & self._turns.keys())
+        if self._missed and kept:
+            _log.warning("sightings_kept_over_a_gap", partitions=_numbers(kept))
+            self.lost(kept)
+            self.assigned(kept)
+            with self._lock:
+                self._rewind |= set(kept)
+
     def assigned(self, partitions: Sequence[Partition]) -> None:
         """These partitions are ours; they are read when they are restored."""
         if not partitions:
@@ -223,6 +255,9 @@ class SightingsReader:
 
     async def revoked(self, partitions: Sequence[Partition]) -> None:
         """These partitions are being taken away: have the journal get them, and commit, for a moment."""
+        if self._missed:
+            self.lost(partitions)
+            return
         if not partitions:
             return
         self._membership.revoked(_numbers(partitions))
@@ -258,6 +293,7 @@ class SightingsReader:
                 self._turns.pop(partition, None)
             self._reading -= set(partitions)
             self._known -= set(partitions)
+            self._rewind -= set(partitions)
             self._held -= set(partitions)
             self._released -= set(partitions)
             self._inbox.put(Revoked(_numbers(partitions), handed_over))

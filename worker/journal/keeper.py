@@ -152,11 +152,20 @@ class Keeper:
         the log keeps the last one.
         """
         owned = self._owned[partition]
-        if claim is not None and claim >= owned.epoch:
+        if claim is not None and self._may_follow(owned, claim):
+            owned.epoch = Epoch(claim.era, owned.epoch.generation)
+            self._claim(partition, owned)
+        elif claim is not None and claim >= owned.epoch:
             owned.contested, owned.contested_at = claim, self._clock.monotonic()
         elif claim is not None:
             self._claim(partition, owned)
         self._tell_again(owned, post_ids)
+
+    def _may_follow(self, owned: _Owned, claim: Epoch) -> bool:
+        """Whether a partition that is being restored is only of a later era than was known."""
+        return (
+            not owned.restored and claim.era > owned.epoch.era and claim.generation < owned.epoch.generation
+        )
 
     def took(self, partition: int, items: Sequence[Sighting | Tombstone], offset: int) -> None:
         """The Watchlist has all Sightings of a partition up to this offset; these are the newest."""

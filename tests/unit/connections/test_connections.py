@@ -138,7 +138,7 @@ def test_the_admin_client_gets_all_options_but_the_one_it_does_not_take(
 
 def test_clients_are_made_with_the_brokers_and_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
     made: dict[str, dict[str, Any]] = {}
-    for name in ("KafkaConsumer", "Producer"):
+    for name in ("GroupMember", "Producer"):
         monkeypatch.setattr(connections, name, lambda _name=name, **options: made.update({_name: options}))
     kafka = Kafka.model_validate(
         {
@@ -155,7 +155,7 @@ def test_clients_are_made_with_the_brokers_and_the_login(monkeypatch: pytest.Mon
         assert options["bootstrap_servers"] == ["a:1", "b:2"]
         assert options["request_timeout_ms"] == 7000
         assert options["security_protocol"] == "PLAINTEXT"
-    consumer, producer = made["KafkaConsumer"], made["Producer"]
+    consumer, producer = made["GroupMember"], made["Producer"]
     assert (consumer["group_id"], consumer["auto_offset_reset"]) == ("a-group", "latest")
     assert consumer["enable_auto_commit"] is False
     assert consumer["session_timeout_ms"] == 9000

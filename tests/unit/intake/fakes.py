@@ -110,12 +110,14 @@ class FakeConsumer:
         self.positions: dict[Partition, int | None] = {}
         self.ends: dict[Partition, int | None] = {}
         self.from_beginning: list[Partition] = []
-        self.committed: list[dict[Partition, int]] = []
+        self.commits_made: list[dict[Partition, int]] = []
         self.commit_error: Exception | None = None
         self.held_callbacks: list[Callable[[object], None]] | None = None
         self.closed = False
         self.listener: Any = None
         self.generation = 1
+        self.joined: Callable[[int], None] | None = None
+        self.committed_before: dict[Partition, int] = {}
         self.on_wait: Callable[[], None] = _never
         self.pattern: str | None = None
 
@@ -149,6 +151,16 @@ class FakeConsumer:
                 self.on_wait()
 
     # What a reader does
+
+    def on_joined(self, call: Callable[[int], None]) -> None:
+        self.joined = call
+
+    def committed(self, partition: Partition, *, timeout_ms: int | None = None) -> int | None:
+        assert timeout_ms is not None, "a wait without a bound"
+        return self.committed_before.get(partition)
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        self.positions[partition] = offset
 
     def group_metadata(self) -> FakeMembership:
         return FakeMembership(self.generation)
@@ -206,7 +218,7 @@ class FakeConsumer:
         assert timeout_ms is not None, "a wait without a bound"
         if self.commit_error is not None:
             raise self.commit_error
-        self.committed.append({key: offset.offset for key, offset in offsets.items()})
+        self.commits_made.append({key: offset.offset for key, offset in offsets.items()})
 
     def commit_async(
         self, offsets: Mapping[Partition, Any], callback: Callable[[object, object], None] | None = None
@@ -215,7 +227,7 @@ class FakeConsumer:
 
         def tell(response: object) -> None:
             if not isinstance(response, Exception):
-                self.committed.append(plain)
+                self.commits_made.append(plain)
             if callback is not None:
                 callback(offsets, response)
 

@@ -61,7 +61,7 @@ class Bench:
         self.reader.ask_to_stop()
         assert self.reader.join(Seconds(PATIENCE))
         assert self.failures == []
-        return [dict(commit) for commit in self.consumer.committed]
+        return [dict(commit) for commit in self.consumer.commits_made]
 
     def assign(self) -> None:
         self.consumer.assign(FIRST, SECOND)

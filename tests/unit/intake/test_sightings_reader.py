@@ -20,7 +20,7 @@ from worker.model import PostId, Seconds, Sighting, Timestamp, Tombstone
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 TOPIC = "g.sightings"
 PARTITIONS = 4
@@ -206,7 +206,7 @@ def test_offsets_are_committed_when_the_journal_has_them_and_prove_that_we_are_i
             later,
         )
         whole = {PLACES[0]: 5, PLACES[1]: 0}
-        assert bench.consumer.committed == [{PLACES[0]: 0, PLACES[1]: 0}, whole, whole]
+        assert bench.consumer.commits_made == [{PLACES[0]: 0, PLACES[1]: 0}, whole, whole]
         started = bench.clock.time - 4.5
         assert bench.proofs == [started + 1.5, started + 3, started + 4.5]
         assert bench.slots == {0, 1}
@@ -229,7 +229,7 @@ def test_a_commit_that_is_refused_proves_nothing_and_is_made_again() -> None:
 
         with capture_logs() as logs:
             await bench.run(lambda: bench.own(0), refuse, work)
-        assert bench.consumer.committed[-1] == {PLACES[0]: 5}
+        assert bench.consumer.commits_made[-1] == {PLACES[0]: 5}
         assert len(bench.proofs) == 1, "one of the second commit"
         told = [log["event"] for log in logs if "commit" in log["event"]]
         assert told == ["sightings_commit_failing", "sightings_commit_works_again"]
@@ -260,7 +260,7 @@ def test_a_revocation_waits_until_the_journal_has_all_and_commits_that() -> None
 
         await bench.run(lambda: bench.own(0), {}, lambda: bench.revoke(0), end)
         assert waits == 3
-        assert bench.consumer.committed[-1] == {PLACES[0]: 8}
+        assert bench.consumer.commits_made[-1] == {PLACES[0]: 8}
         bench.acknowledge(0, 9)
         assert bench.commits.take().offsets == {}, "it is another's now"
 
@@ -286,12 +286,12 @@ def test_what_was_committed_while_it_was_handed_over_is_never_committed_again() 
 
         def revoke() -> None:
             bench.revoke(0)
-            after.append(len(bench.consumer.committed))
+            after.append(len(bench.consumer.commits_made))
 
         bench.consumer.on_wait = hand_over
         await bench.run(lambda: bench.own(0, 1), {}, revoke, later, bench.reader.handed_over)
-        assert {PLACES[0]: 8, PLACES[1]: 0} in bench.consumer.committed[: after[0]]
-        assert bench.consumer.committed[after[0] :] == [{PLACES[1]: 0}], "the next owner may be further"
+        assert {PLACES[0]: 8, PLACES[1]: 0} in bench.consumer.commits_made[: after[0]]
+        assert bench.consumer.commits_made[after[0] :] == [{PLACES[1]: 0}], "the next owner may be further"
 
     asyncio.run(check())
 
@@ -316,7 +316,7 @@ def test_of_lost_partitions_nothing_is_waited_for_or_committed() -> None:
 
         events = await bench.run(lambda: bench.own(0), {}, lose)
         assert _of(Revoked, events) == [Revoked((0,), None)]
-        assert bench.consumer.committed == []
+        assert bench.consumer.commits_made == []
         assert bench.slots == set()
 
     asyncio.run(check())
@@ -331,7 +331,7 @@ def test_what_is_acknowledged_of_an_earlier_turn_is_not_committed() -> None:
             bench.own(0)
 
         await bench.run(lambda: bench.own(0), {}, again, {}, lambda: bench.acknowledge(0, 9, turn=1))
-        assert bench.consumer.committed == [{PLACES[0]: 0}]
+        assert bench.consumer.commits_made == [{PLACES[0]: 0}]
 
     asyncio.run(check())
 
@@ -458,3 +458,58 @@ def test_reading_pauses_when_the_queue_is_full_and_resumes_when_half_of_it_is_em
         assert paused == [True, True, False]
 
     asyncio.run(check())
+
+
+def test_what_is_kept_over_a_rebalance_without_us_is_lost_and_restored_anew() -> None:
+    """We were expelled, and joined again, and nobody told the listener; others had it meanwhile."""
+
+    async def check() -> None:
+        bench = Bench()
+        place = PLACES[0]
+
+        def join(generation: int) -> Callable[[], None]:
+            def call() -> None:
+                assert bench.consumer.joined is not None
+                bench.consumer.generation = generation
+                bench.consumer.joined(generation)
+
+            return call
+
+        def come_back() -> None:
+            bench.acknowledge(0, 9)
+            bench.consumer.committed_before[place] = 5
+            join(5)()
+            bench.reader.release(0, bench.turn + 1)
+
+        events = await bench.run(join(1), lambda: bench.own(0), {}, join(2), {}, come_back, {}, {})
+        assert [type(event) for event in events if not isinstance(event, Restored)] == [Revoked, Assigned]
+        assert _of(Revoked, events) == [Revoked((0,), None)], "and not handed over"
+        assert _of(Assigned, events) == [Assigned((0,), 2, 5)]
+        assert bench.consumer.positions[place] == 5, "where the last owner committed, not where we were"
+        assert bench.slots == {0}
+
+    asyncio.run(check())
+
+
+def test_what_is_taken_away_in_a_rebalance_after_one_without_us_is_not_handed_over() -> None:
+    async def check() -> None:
+        bench = Bench(handed_over=False)
+
+        def come_back() -> None:
+            assert bench.consumer.joined is not None
+            bench.consumer.joined(1)
+            bench.own(0)
+            del bench.consumer.assigned[PLACES[0]]
+            bench.consumer.joined(4)
+            bench.consumer.assigned[PLACES[0]] = False
+            bench.consumer.on_wait = _fail
+            bench.consumer.revoke(PLACES[0])
+
+        events = await bench.run(come_back, bench.reader.handed_over)
+        assert _of(Revoked, events) == [Revoked((0,), None)]
+
+    asyncio.run(check())
+
+
+def _fail() -> None:
+    raise AssertionError("it waits for a hand-over")

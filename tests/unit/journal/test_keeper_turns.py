@@ -179,3 +179,14 @@ def test_records_are_counted_by_kind() -> None:
     counted = bench.keeper._telemetry.journal_written  # noqa: SLF001 -- it is the bench's own
     kinds = {kind: counted.labels(kind)._value.get() for kind in ("claim", "post", "tombstone")}  # noqa: SLF001 -- no other way to read it
     assert kinds == {"claim": 1, "post": 1, "tombstone": 1}
+
+
+def test_who_restores_a_partition_of_a_later_era_follows_it_at_once() -> None:
+    """Its generation tells that it is the later owner; to wait for a proof would hold up each restore."""
+    bench = Bench(0, restored=False)
+    bench.told()
+    bench.keeper.foreign(0, [], Epoch(3, GENERATION - 1))
+    assert decoded(bench.told()) == [Claim(BY, TURN, Epoch(3, GENERATION))]
+    bench.keeper.restored(0)
+    bench.keeper.foreign(0, [], Epoch(4, GENERATION - 1))
+    assert bench.flush() == [], "once it is restored, only a proof will do"

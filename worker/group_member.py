@@ -1,0 +1,53 @@
+"""kafka-python's group member, mended: one that was expelled may keep what it owned, and hear nothing of it.
+
+When a member learns in the middle of a rejoin that the group does not know it any more, kafka-python 3.0.12
+joins as a new one, tells the group that it still owns what it had, and calls no listener for what it is given
+back. Others may have owned that meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafka import KafkaConsumer
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Assignor(CooperativeStickyAssignor):  # type: ignore[misc]  # kafka-python is untyped
+    """Partitions move one by one. A member that the group does not know owns nothing, and says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_expelled: Callable[[], bool] = lambda: False
+        self.joined: Callable[[int], None] = lambda _: None
+
+    def metadata(self, topics: Any) -> Any:  # noqa: ANN401 -- kafka-python is untyped
+        """What is told to the group at a join: of what is owned, too."""
+        if self.is_expelled():
+            self.member_assignment = None
+        return super().metadata(topics)
+
+    def on_assignment(self, assignment: Any, generation: int) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        """A join is complete. Called in the client's I/O thread, before its listener."""
+        super().on_assignment(assignment, generation)
+        self.joined(generation)
+
+
+class GroupMember(KafkaConsumer):  # type: ignore[misc]  # kafka-python is untyped
+    """A consumer of a group, with the cooperative assignor and the options of ``KafkaConsumer``."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        self._assignor = _Assignor()
+        super().__init__(partition_assignment_strategy=[self._assignor], **options)
+        self._assignor.is_expelled = self._is_expelled
+
+    def on_joined(self, call: Callable[[int], None]) -> None:
+        """Have this called with the generation of each join that completes, before any listener is."""
+        self._assignor.joined = call
+
+    def _is_expelled(self) -> bool:
+        known = self.group_metadata()
+        return known.generation_id < 0 or not known.member_id
