@@ -29,6 +29,7 @@ def judge(story: Story, options: Options) -> Report:
     report.tell("records", story.records.total(), "records", **story.records)
     report.tell("calls", story.calls.total(), "HTTP requests", **story.calls)
     report.tell("answers", sum(story.asked.values()), "answers of the API", **story.asked)
+    report.tell("warnings", story.warnings.total(), "lines of the workers' logs", events=dict(story.warnings))
     report.failures += story.troubles
     if not story.samples:
         report.failures.append("no worker was ever looked at")

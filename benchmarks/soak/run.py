@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter, defaultdict
@@ -84,6 +85,8 @@ class Story:
     records: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     asked: Mapping[str, int] = field(default_factory=dict)
+    warnings: Counter[str] = field(default_factory=Counter)
+    """What the workers logged as warnings or errors, by event."""
     troubles: list[str] = field(default_factory=list)
 
 
@@ -114,6 +117,7 @@ def run(options: Options, directory: Path, story: Story) -> None:
         feed.start()
         callers.start()
         _watch(members, options.minutes * 60, story)
+        story.warnings = _warnings(members)
         if not feed.is_writing():
             story.troubles.append("the stream of Posts ended before the soak did")
         story.records, story.calls = feed.records, callers.calls
@@ -152,6 +156,17 @@ def _take(member: Member, story: Story) -> None:
         story.samples[run.name].append(taken)
         for name, value in _gauges(text).items():
             story.held[run.name].setdefault(name, []).append(value)
+
+
+def _warnings(members: Sequence[Member]) -> Counter[str]:
+    """Counted line by line: a worker that says too much has a long log."""
+    found = Counter[str]()
+    for run in (run for member in members for run in member.runs):
+        with run.log.open(errors="replace") as lines:
+            for line in lines:
+                if '"level": "warning"' in line or '"level": "error"' in line:
+                    found[json.loads(line)["event"]] += 1
+    return found
 
 
 def _gauges(text: str) -> dict[str, float]:
