@@ -8,7 +8,7 @@ After a quarter of the run a straight line through memory must not rise by more 
 two standard errors; descriptors and threads by no more than three an hour. Exit code 1 if they do, or if a
 worker ends.
 
-    python -m benchmarks.soak [--minutes 120] [--workers 1] [--rate 200] [--json FILE] [--samples FILE] [--quick]
+    python -m benchmarks.soak [--minutes 120] [--workers 1] [--rate 200] [--samples FILE] [--quick]
 """
 
 from __future__ import annotations
