@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rate", type=float, default=200.0, help="records a second")
+    parser.add_argument("--samples", type=Path, help="keep what was sampled, as JSON lines")
     parser.add_argument("--json", type=Path, help="write figures and failures to this file too")
     parser.add_argument(
         "--quick", action="store_true", help="one minute: to see that it runs; proves nothing"
