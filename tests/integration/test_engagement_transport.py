@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import ssl
 import traceback
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -222,6 +224,21 @@ def test_an_answer_in_chunks_is_put_together() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nall\r\n6\r\n of it\r\n0\r\n\r\n"
     assert reply_to(lambda: once(chunked)).body == b"all of it"
     assert failure(lambda: once(chunked[:-9])).status == "connection"
+
+
+def test_what_an_answer_took_is_freed_without_the_collector() -> None:
+    async def leftovers(transport: Transport, url: str) -> list[object]:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                assert (await transport.post(url, b"{}", {})).body == b"{}"
+            return [one for one in gc.get_objects() if isinstance(one, httpx.Response)]
+        finally:
+            gc.enable()
+
+    packed = answer(gzip.compress(b"{}"), "Content-Encoding: gzip", "Connection: close")
+    assert over_a_socket(lambda: once(packed), leftovers) == []
 
 
 def test_a_connection_that_the_server_closes_is_not_used_again() -> None:

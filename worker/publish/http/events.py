@@ -41,7 +41,7 @@ class EventStream(Response):
     """Sends what a subscription has to tell until the client leaves or the subscription is closed.
 
     It hands the next event over only when the connection has taken the one before; meanwhile newer versions
-    replace older ones in the subscription.
+    replace older ones in the subscription. Between two events everybody else has a turn.
     """
 
     def __init__(self, subscription: Subscription, *, heartbeat: Seconds, on_end: Callable[[], None]) -> None:
@@ -61,6 +61,9 @@ class EventStream(Response):
                 change = self._subscription.take()
                 if change is not None:
                     await _send(send, event(change))
+                    # A send to a socket that takes all never waits: without a turn for the loop, hundreds of
+                    # leaderboards would hold everybody up, and go on being sent to a reader who has left.
+                    await asyncio.sleep(0)
                 elif not await self._subscription.wait(self._heartbeat):
                     await _send(send, HEARTBEAT)
             await _send(send, b"", more=False)

@@ -1,0 +1,116 @@
+"""One worker or several: what an ID costs, whether boards are the same, and what a rebalance shows.
+
+Distinct IDs on 8 partitions of real Apache Kafka, in two topics that are two campaigns, through groups of 1,
+2 and 4 workers, each with a broker and a sandbox of its own; 12 partitions of Sightings, five metrics, the
+quota no limit. The CPU is that of all workers, from just before the first record to when every Post was
+measured and every worker's merged leaderboards tell of all of them; what they take when idle is in it. Every
+leaderboard of every worker is compared with the plain sort of all Posts by the sandbox's truth at the second
+each was measured.
+
+Then two workers measure 2,000 Posts every second, while a reader follows ``<group>.leaderboards``: a third
+one joins, one that does not publish is killed, the publisher is killed. Of each, the longest gap between two
+records, and the leaderboards shown that had Posts missing. Exit code 1 if boards differ or had any missing.
+
+    python -m benchmarks.scale [--quick] [--posts 100000] [--workers 1,2,4] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.chaos.report import Report
+from benchmarks.chaos.run import sigterm_as_ctrl_c
+from benchmarks.scale.load import load
+from benchmarks.scale.rebalance import rebalance
+from worker.model import PostId, Timestamp, first_post_id
+
+if TYPE_CHECKING:
+    from benchmarks.scale.load import Loaded
+    from benchmarks.scale.rebalance import Seen
+
+AIM_RATIO: Final = 1.15
+INTERRUPTED: Final = 130
+_REBALANCED: Final = 2400
+"""Posts, before those are left out whose counts may fall."""
+_QUICK: Final = 10_000
+_BETWEEN_IDS: Final = 1_000_003
+_AGE: Final = 3600.0
+_TOLD: Final = 20
+
+
+def main() -> int:
+    """Run it; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--posts", type=int, default=100_000)
+    parser.add_argument(
+        "--workers", type=_numbers, default=[1, 2, 4], help="of each group; '': the rebalance alone"
+    )
+    parser.add_argument("--json", type=Path, help="write figures and failures to this file too")
+    parser.add_argument("--quick", action="store_true", help=f"{_QUICK} Posts: to see that it runs")
+    given = parser.parse_args()
+    posts = _post_ids(_QUICK if given.quick else given.posts)
+    directory = Path(tempfile.mkdtemp(prefix="top-tweets-scale-"))
+    report = Report()
+    try:
+        with sigterm_as_ctrl_c():
+            one = 0.0
+            for workers in given.workers:
+                loaded = load(directory / f"group-{workers}", workers, posts)
+                one = one or loaded.cpu
+                _tell_load(loaded, len(posts), one, report)
+            for seen in rebalance(directory / "rebalance", posts[:_REBALANCED]):
+                _tell_rebalance(seen, report)
+    except BaseException as error:
+        sys.stderr.write(f"logs: {directory}\n")
+        if isinstance(error, KeyboardInterrupt):
+            return INTERRUPTED
+        raise
+    return report.close(directory, given.json)
+
+
+def _tell_load(loaded: Loaded, posts: int, first: float, report: Report) -> None:
+    same = {"workers": loaded.workers, "posts": posts}
+    report.tell("worker_cpu_per_id", loaded.cpu / posts * 1e6, "µs/ID", **same)
+    report.tell("cpu_ratio", loaded.cpu / first, "times the first group's", aim=AIM_RATIO, **same)
+    report.tell("wall", loaded.wall, "s", **same)
+    report.tell("idle_cpu", loaded.idle * 1e3, "ms/s of all workers", **same)
+    report.tell("requests", loaded.requests, "requests", **same)
+    faults = len(loaded.wrong) + len(loaded.wrong_values)
+    report.tell("boards_identical", not faults and loaded.boards > 0, "1: all", boards=loaded.boards, **same)
+    if not loaded.boards:
+        report.failures.append(f"{loaded.workers} workers: there was no leaderboard to compare")
+    for one in loaded.wrong[:_TOLD]:
+        report.failures.append(
+            f"{loaded.workers} workers: the leaderboard {one.key[0]}/{one.key[1]} of {one.where} is wrong at"
+            f" place {one.place}: expected {one.expected}, got {one.got}"
+        )
+    report.failures += [f"{loaded.workers} workers: {text}" for text in loaded.wrong_values[:_TOLD]]
+
+
+def _tell_rebalance(seen: Seen, report: Report) -> None:
+    more = {"settled": round(seen.settled, 3), "records": seen.records, "incomplete_boards": seen.incomplete}
+    report.tell(f"rebalance_gap_{seen.what}", seen.gap, "s", **more)
+    if seen.incomplete:
+        report.failures.append(f"{seen.what}: {seen.incomplete} leaderboards were shown with Posts missing")
+
+
+def _post_ids(count: int) -> list[PostId]:
+    first = first_post_id(Timestamp(time.time() - _AGE))
+    return [PostId(first + number * _BETWEEN_IDS) for number in range(count)]
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(one) for one in text.split(",") if one]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What a soak is judged by: whether memory, descriptors or threads grow once all that has a limit is full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.chaos.report import Report
+from benchmarks.soak.fit import Slope, slope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.soak.run import Options, Story
+
+MEMORY_BOUND: Final = 20.0
+"""KiB a minute."""
+COUNT_BOUND: Final = 0.05
+"""Descriptors or threads a minute: three an hour."""
+WARM_UP: Final = 0.25
+"""Share of the run before which all is still filling up."""
+
+_KIB: Final = 1024
+_MIB: Final = 1024 * 1024
+
+
+def judge(story: Story, options: Options) -> Report:
+    """Print the figures of a run, and find what failed."""
+    report = Report()
+    report.tell("records", story.records.total(), "records", **story.records)
+    report.tell("calls", story.calls.total(), "HTTP requests", **story.calls)
+    report.tell("answers", sum(story.asked.values()), "answers of the API", **story.asked)
+    report.tell("warnings", story.warnings.total(), "lines of the workers' logs", events=dict(story.warnings))
+    report.failures += story.troubles
+    if not story.samples:
+        report.failures.append("no worker was ever looked at")
+    for worker, samples in story.samples.items():
+        _judge_worker(worker, story, report, options.minutes * 60 * WARM_UP, len(samples))
+    return report
+
+
+def _judge_worker(worker: str, story: Story, report: Report, warm_up: float, count: int) -> None:
+    samples = story.samples[worker]
+    begins = next((n for n in range(count) if samples[n].at >= samples[0].at + warm_up), count)
+    minutes = [one.at / 60 - samples[0].at / 60 for one in samples[begins:]]
+    memory = [one.resident / _KIB for one in samples[begins:]]
+    if not memory:
+        report.failures.append(f"{worker}: nothing was looked at after the warm-up")
+        return
+    rise = slope(minutes, memory)
+    same: dict[str, Any] = {"worker": worker, "over_minutes": round(minutes[-1] - minutes[0], 2)}
+    report.tell(
+        "memory_slope",
+        rise.value,
+        "KiB/minute",
+        error=_short(rise),
+        bound=MEMORY_BOUND,
+        samples=len(memory),
+        **same,
+    )
+    report.tell(
+        "memory", memory[-1] * _KIB / _MIB, "MiB", **_range([one * _KIB / _MIB for one in memory]), **same
+    )
+    if rise.is_above(MEMORY_BOUND):
+        report.failures.append(f"{worker}: memory grows by {rise.value:.1f} ± {rise.error:.1f} KiB a minute")
+    for what in ("descriptors", "threads"):
+        values = [float(getattr(one, what)) for one in samples[begins:]]
+        rise = slope(minutes, values)
+        report.tell(
+            what, values[-1], what, slope=round(rise.value, 4), error=_short(rise), **_range(values), **same
+        )
+        if rise.is_above(COUNT_BOUND):
+            report.failures.append(f"{worker}: {what} grow by {rise.value:.2f} ± {rise.error:.2f} a minute")
+    for name, held in story.held[worker].items():
+        rise = slope(minutes, held[begins:])
+        report.tell(
+            name.removeprefix("toptweets_"),
+            held[-1],
+            "held",
+            slope=round(rise.value, 3),
+            error=_short(rise),
+            **_range(held[begins:]),
+            **same,
+        )
+
+
+def _range(values: Sequence[float]) -> dict[str, float]:
+    return {"first": round(values[0], 1), "least": round(min(values), 1), "most": round(max(values), 1)}
+
+
+def _short(rise: Slope) -> float:
+    return round(rise.error, 4)
