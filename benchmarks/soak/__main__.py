@@ -1,12 +1,12 @@
 """Full load for a long time, with everything coming and going: what a worker takes must not grow.
 
 Real Apache Kafka, the sandbox with a contract and a few faults. Posts and campaigns come and go: the tracking
-window is a tenth of the run (one to five minutes), a new campaign begins every twentieth of it, more than
-``watchlist.max_campaigns`` at times, and ends with a delete notice for each of its Posts. Some records are
+window is a tenth of the run (one to five minutes), a new campaign begins every twentieth of it, as many at
+once as ``watchlist.max_campaigns``, and ends with a delete notice for each of its Posts. Some records are
 unreadable; pages connect and leave. Memory, descriptors and threads of each worker are sampled every 5 s.
 After a quarter of the run a straight line through memory must not rise by more than 20 KiB a minute, beyond
-two standard errors; descriptors and threads by no more than three an hour. Exit code 1 if they do, or if a
-worker ends.
+two standard errors; of descriptors (without those of HTTP connections) and threads there must not be more
+than three more in the last third of the rest than in its first. Exit code 1 if so, or if a worker ends.
 
     python -m benchmarks.soak [--minutes 120] [--workers 1] [--rate 200] [--samples FILE] [--quick]
 """

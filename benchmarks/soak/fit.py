@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ class Slope:
     def is_above(self, bound: float) -> bool:
         """Whether it is, beyond what chance makes."""
         return self.value - _SURE * self.error > bound
+
+    def is_below(self, bound: float) -> bool:
+        """Whether it is not above it, beyond what chance makes. Too short a run shows neither."""
+        return self.value + _SURE * self.error <= bound
+
+
+def rise(values: Sequence[float]) -> float:
+    """How much the median of the last third is above that of the first: what comes and goes is not seen."""
+    third = len(values) // 3
+    return median(values[-third:]) - median(values[:third]) if third else 0.0
 
 
 def slope(times: Sequence[float], values: Sequence[float]) -> Slope:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.chaos.report import Report
-from benchmarks.soak.fit import Slope, slope
+from benchmarks.soak.fit import Slope, rise, slope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 MEMORY_BOUND: Final = 20.0
 """KiB a minute."""
-COUNT_BOUND: Final = 0.05
-"""Descriptors or threads a minute: three an hour."""
+MOST_MORE: Final = 3.0
+"""Descriptors or threads: as many more are no growth. Connections to brokers come and go as they are used."""
 WARM_UP: Final = 0.25
 """Share of the run before which all is still filling up."""
 
@@ -46,38 +46,40 @@ def _judge_worker(worker: str, story: Story, report: Report, warm_up: float, cou
     if not memory:
         report.failures.append(f"{worker}: nothing was looked at after the warm-up")
         return
-    rise = slope(minutes, memory)
+    line = slope(minutes, memory)
     same: dict[str, Any] = {"worker": worker, "over_minutes": round(minutes[-1] - minutes[0], 2)}
     report.tell(
         "memory_slope",
-        rise.value,
+        line.value,
         "KiB/minute",
-        error=_short(rise),
+        error=_short(line),
         bound=MEMORY_BOUND,
+        shown_below=line.is_below(MEMORY_BOUND),
         samples=len(memory),
         **same,
     )
     report.tell(
         "memory", memory[-1] * _KIB / _MIB, "MiB", **_range([one * _KIB / _MIB for one in memory]), **same
     )
-    if rise.is_above(MEMORY_BOUND):
-        report.failures.append(f"{worker}: memory grows by {rise.value:.1f} ± {rise.error:.1f} KiB a minute")
-    for what in ("descriptors", "threads"):
-        values = [float(getattr(one, what)) for one in samples[begins:]]
-        rise = slope(minutes, values)
-        report.tell(
-            what, values[-1], what, slope=round(rise.value, 4), error=_short(rise), **_range(values), **same
-        )
-        if rise.is_above(COUNT_BOUND):
-            report.failures.append(f"{worker}: {what} grow by {rise.value:.2f} ± {rise.error:.2f} a minute")
+    if line.is_above(MEMORY_BOUND):
+        report.failures.append(f"{worker}: memory grows by {line.value:.1f} ± {line.error:.1f} KiB a minute")
+    http = story.held[worker]["toptweets_http_connections"][begins:]
+    descriptors = [one.descriptors - open_now for one, open_now in zip(samples[begins:], http, strict=True)]
+    threads = [float(one.threads) for one in samples[begins:]]
+    for what, values in (("descriptors", descriptors), ("threads", threads)):
+        line, more = slope(minutes, values), rise(values)
+        told = {"rise": more, "slope": round(line.value, 4), "error": _short(line), **_range(values)}
+        report.tell(what, values[-1], what, **told, **same)
+        if more > MOST_MORE and line.is_above(0):
+            report.failures.append(f"{worker}: {what} grow: {more:g} more, {line.value:.2f} a minute")
     for name, held in story.held[worker].items():
-        rise = slope(minutes, held[begins:])
+        line = slope(minutes, held[begins:])
         report.tell(
             name.removeprefix("toptweets_"),
             held[-1],
             "held",
-            slope=round(rise.value, 3),
-            error=_short(rise),
+            slope=round(line.value, 3),
+            error=_short(line),
             **_range(held[begins:]),
             **same,
         )
@@ -87,5 +89,5 @@ def _range(values: Sequence[float]) -> dict[str, float]:
     return {"first": round(values[0], 1), "least": round(min(values), 1), "most": round(max(values), 1)}
 
 
-def _short(rise: Slope) -> float:
-    return round(rise.error, 4)
+def _short(line: Slope) -> float:
+    return round(line.error, 4)

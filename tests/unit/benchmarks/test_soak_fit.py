@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from benchmarks.soak.fit import slope
+from benchmarks.soak.fit import rise, slope
 
 MINUTES = [number / 12 for number in range(1000)]
 
@@ -18,6 +18,8 @@ def test_a_straight_line_has_its_slope_and_no_error() -> None:
     assert found.error == pytest.approx(0, abs=1e-9)
     assert found.is_above(1.9)
     assert not found.is_above(2.1)
+    assert found.is_below(2.1)
+    assert not found.is_below(1.9)
 
 
 def test_what_does_not_change_does_not_grow() -> None:
@@ -29,6 +31,7 @@ def test_too_little_to_tell_is_above_nothing(times: list[float]) -> None:
     found = slope(times, [at * 1000 for at in times])
     assert found.error == math.inf
     assert not found.is_above(-1e9)
+    assert not found.is_below(1e9)
 
 
 def test_a_growth_is_found_among_noise() -> None:
@@ -48,3 +51,9 @@ def test_what_wanders_is_taken_for_a_growth_about_as_rarely_as_said() -> None:
             values.append(level)
         wrong += slope(times, values).is_above(0)
     assert wrong <= 12  # one in forty would be 5; samples taken for independent make it 50
+
+
+def test_what_dips_and_comes_back_does_not_rise_and_what_goes_up_does() -> None:
+    assert rise([43.0] * 10 + [40.0] * 5 + [43.0] * 30) == 0
+    assert rise([40.0 + number // 10 for number in range(90)]) == 6
+    assert rise([1.0, 2.0]) == 0
