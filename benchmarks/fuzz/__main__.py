@@ -1,4 +1,4 @@
-"""A live worker on real Apache Kafka is fed records that are nearly right, and strangers write its own topics.
+"""A live worker on real Kafka is fed records that are nearly right, and a stranger writes its own topics.
 
 First the input topic: records of every shape, mutated, in batches of every compression. Each must be
 counted as what the formats say that it is, each dead letter must be in its topic once with the reason and

@@ -78,7 +78,7 @@ class InputFuzz:
                 watch.look()
             produced = sum(sender.ends)
             watch.await_moving(lambda: sum(self._outcomes(watch).values()), produced, "records read")
-            watch.await_moving(lambda: self._committed(), produced, "offsets committed")
+            watch.await_moving(self._committed, produced, "offsets committed")
             took = time.monotonic() - began
             outcomes = self._outcomes(watch)
             troubles = self._compare(outcomes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    import random
 
 _EXOTIC: Final = (
     b"\x00",

@@ -1,4 +1,4 @@
-"""A stranger who writes into the workers' own topics: what it finds there, broken, under a name of its own."""
+"""A stranger who writes into the workers' own topics: what it finds there, broken, under its own name."""
 
 from __future__ import annotations
 
@@ -50,9 +50,11 @@ class Stranger:
         for topic in (names.sightings, names.journal, names.partials, names.handles, names.leaderboards):
             several = topic in {names.sightings, names.journal}
             found = read_all(self._bootstrap, topic)
-            self._send(topic, self._records(topic, found, count, several), self._partitions if several else 1)
+            self._send(
+                topic, self._records(topic, found, count, several=several), self._partitions if several else 1
+            )
 
-    def _records(self, topic: str, found: list[Any], count: int, several: bool) -> Iterable[Made]:
+    def _records(self, topic: str, found: list[Any], count: int, *, several: bool) -> Iterable[Made]:
         own = {name[1] for record in found if (name := _SIGNED.match(record.value or b""))}
         seeds: list[tuple[bytes | None, bytes | None]] = [
             (record.key, _renamed(record.value, own)) for record in found if topic != self._names.handles

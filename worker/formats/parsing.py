@@ -49,7 +49,7 @@ def _parse_odd(value: bytes, error: orjson.JSONDecodeError) -> object:
             Reason.INVALID_UTF8,
             f"the value: byte {fault.start} (0x{value[fault.start]:02x}) is not UTF-8; send UTF-8.",
         )
-    if max(value.count(b"["), value.count(b"{")) > _DEEPEST and _depth(text) > _DEEPEST:
+    if value.count(b"[") + value.count(b"{") > _DEEPEST and _depth(text) > _DEEPEST:
         # Python's parser would give up somewhere, depending on how deep the calls are that led here.
         return _too_deep()
     try:
