@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = "tuple[Campaign, MetricName]"
 
-_ROUNDS: Final = 30
+_ROUNDS: Final = 10
 """Takes in which every own partial is looked at once, also those without a changed value: others are told how
 fresh the values are, and how many Posts are tracked."""
 

@@ -23,6 +23,7 @@ from worker.model import MAX_POST_ID, Growing, PostId, SavedPost, Timestamp, Unr
 BY = "0a1b2c3d"
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
+names = texts.filter(lambda name: name and name.casefold() != "all")
 times = st.floats(1, 4e9)
 numbers = st.integers(0, 2**53).map(float) | st.floats(-1e15, 1e15)
 values = st.dictionaries(texts, numbers, max_size=4)
@@ -41,7 +42,7 @@ def _as_it_is(saved: SavedPost) -> SavedPost:
 saved_posts = st.builds(
     SavedPost,
     st.integers(1, MAX_POST_ID).map(PostId),
-    st.lists(texts, max_size=3).map(tuple),
+    st.lists(names, max_size=3).map(tuple),
     times,
     st.none() | texts,
     st.none() | texts,
@@ -70,7 +71,7 @@ def test_a_tombstone_is_decoded_and_says_who_wrote_it(post_id: PostId) -> None:
     assert writer_of(value, headers) == BY
 
 
-@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(-1, 2**31), times)
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(-1, 2**31 - 1), times)
 def test_a_claim_is_decoded_and_says_who_wrote_it(turn: int, era: int, generation: int, at: float) -> None:
     claim = Claim(BY, turn, Epoch(era, generation))
     key, value = encode_claim(claim, Timestamp(at))

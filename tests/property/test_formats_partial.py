@@ -24,7 +24,8 @@ from worker.model import (
 )
 
 words = st.none() | st.text(max_size=20)
-finite = st.floats(allow_nan=False, allow_infinity=False).map(lambda number: number + 0.0)
+finite = st.floats(-(2.0**62), 2.0**62).map(lambda number: number + 0.0)
+moments = st.floats(0, 4e9).map(Timestamp)
 campaigns = (st.text(min_size=1, max_size=12) | st.sampled_from(["a/b", "/", "a/", "/retweets/3"])).map(
     Campaign
 )
@@ -34,14 +35,12 @@ keys = st.builds(
     st.sampled_from(["favorites", "retweets_per_hour"]).map(MetricName),
     st.integers(0, 999),
 )
-entries = st.builds(
-    PartialEntry, st.integers(1, MAX_POST_ID).map(PostId), finite, finite.map(Timestamp), words, words
-)
+entries = st.builds(PartialEntry, st.integers(1, MAX_POST_ID).map(PostId), finite, moments, words, words)
 partials = st.builds(
     Partial,
     keys,
     st.text(max_size=12),
-    finite.map(Timestamp),
+    moments,
     st.integers(0, 10**9),
     st.lists(entries, max_size=6, unique_by=lambda entry: entry.post_id).map(
         lambda found: tuple(sorted(found, key=lambda entry: entry.rank_key))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import orjson
 
 from worker.formats.ids import read_id_bytes
-from worker.formats.parsing import parse_json
+from worker.formats.own import LARGEST, is_campaign, is_moment, parse_own
 from worker.formats.reasons import Reason, show, unreadable
 from worker.model import Growing, PostId, SavedPost, Unreadable
 
@@ -32,6 +32,9 @@ JOURNAL_VERSION: Final = 1
 """Goes up when a reader of the version before would misread; a field it may ignore is no new version."""
 
 CLAIM_KEY: Final = b"claim"
+
+_MOST_OF_CLAIMS: Final = (LARGEST, 1 << 20, 1 << 31)
+"""Turns, eras and generations are below these. An era is to be outbid by the next: none may be the last."""
 
 _WRITER: Final = "by"
 _HEAD: Final = b'{"v":1,"by":"'
@@ -93,7 +96,7 @@ def encode_saved(post: SavedPost, by: str) -> tuple[bytes, bytes]:
 
 def without_words(value: bytes) -> bytes:
     """The value of a record without author and text, for brokers that find it too large."""
-    document = parse_json(value)
+    document = parse_own(value)
     if isinstance(document, dict):
         value = orjson.dumps({name: one for name, one in document.items() if name not in {"author", "text"}})
     return value
@@ -115,7 +118,7 @@ def writer_of(value: bytes | None, headers: Headers) -> str | None:
     if value is None:
         return next((by.decode(errors="replace") for name, by in headers if name == _WRITER), None)
     if not value.startswith(_HEAD):
-        document = parse_json(value)
+        document = parse_own(value)
         by = document.get(_WRITER) if isinstance(document, dict) else None
         return by if isinstance(by, str) else None
     return value[len(_HEAD) : len(_HEAD) + _HEX].decode(errors="replace")
@@ -134,18 +137,21 @@ def decode(key: bytes | None, value: bytes | None) -> SavedPost | Retired | Clai
         return unreadable(Reason.JOURNAL_MALFORMED, f"key: {show(key)} is no Post ID as text.")
     if value is None:
         return Retired(post_id)
-    document = parse_json(value)
+    document = parse_own(value)
     if not isinstance(document, dict) or document.get("v") != JOURNAL_VERSION:
         return _not_this_version(document)
     return _decode_post(post_id, document)
 
 
 def _decode_claim(value: bytes | None) -> Claim | Unreadable:
-    document = parse_json(value or b"null")
+    document = parse_own(value or b"null")
     if not isinstance(document, dict) or document.get("v") != JOURNAL_VERSION:
         return _not_this_version(document)
     by, numbers = document.get(_WRITER), [document.get(name) for name in ("turn", "era", "generation")]
-    if type(by) is not str or not all(type(number) is int for number in numbers):
+    if type(by) is not str or not all(
+        type(number) is int and -1 <= number < most
+        for number, most in zip(numbers, _MOST_OF_CLAIMS, strict=True)
+    ):
         return _malformed("by, turn, era, generation", [by, *numbers])
     turn, era, generation = numbers
     return Claim(by, turn, Epoch(era, generation))  # type: ignore[arg-type]  # looked at above
@@ -183,20 +189,20 @@ def _numbers(values: Mapping[MetricName, float]) -> dict[MetricName, float]:
     return {name: int(value) if value == int(value) else value for name, value in values.items()}
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in _NUMBER
+def _is_count(value: object) -> bool:
+    return type(value) in _NUMBER and -LARGEST < value < LARGEST  # type: ignore[operator]  # looked at before
 
 
 def _are_names(value: object) -> bool:
-    return type(value) is list and {*map(type, value)} <= _TEXT
+    return type(value) is list and {*map(type, value)} <= _TEXT and all(map(is_campaign, value))
 
 
 def _are_numbers_or_none(value: object) -> bool:
-    return value is None or (type(value) is dict and {*map(type, value.values())} <= _NUMBER)
+    return value is None or (type(value) is dict and all(map(_is_count, value.values())))
 
 
-def _is_number_or_none(value: object) -> bool:
-    return value is None or _is_number(value)
+def _is_moment_or_none(value: object) -> bool:
+    return value is None or is_moment(value)
 
 
 def _is_text_or_none(value: object) -> bool:
@@ -206,7 +212,7 @@ def _is_text_or_none(value: object) -> bool:
 def _is_growing_or_none(value: object) -> bool:
     if value is None:
         return True
-    if type(value) is not dict or not _is_number(value.get("at")):
+    if type(value) is not dict or not is_moment(value.get("at")):
         return False
     return value.get("counts") is not None and _are_numbers_or_none(value["counts"])
 
@@ -216,12 +222,12 @@ _TEXT: Final = frozenset({str})
 _NUMBER: Final = frozenset({int, float})
 _FIELDS: Final[Mapping[str, Callable[[object], bool]]] = {
     "campaigns": _are_names,
-    "seen_at": _is_number,
+    "seen_at": is_moment,
     "author": _is_text_or_none,
     "text": _is_text_or_none,
-    "measured_at": _is_number_or_none,
+    "measured_at": _is_moment_or_none,
     "values": _are_numbers_or_none,
-    "measured_28h_at": _is_number_or_none,
+    "measured_28h_at": _is_moment_or_none,
     "base": _is_growing_or_none,
     "kept": _is_growing_or_none,
     "account": _is_text_or_none,

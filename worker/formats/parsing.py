@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 import orjson
@@ -16,6 +17,12 @@ Json: TypeAlias = dict[str, object]
 """A JSON object."""
 
 _LONGEST_NUMBER: Final = 25
+_DEEPEST: Final = 400
+"""Levels of JSON that the quick parser refuses, as it holds half a surrogate pair or a huge number."""
+
+_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+"""Each bracket that is not in a text, and each text as a whole."""
+
 _BEYOND_ANY_ID: Final = 10**_LONGEST_NUMBER
 
 
@@ -42,16 +49,27 @@ def _parse_odd(value: bytes, error: orjson.JSONDecodeError) -> object:
             Reason.INVALID_UTF8,
             f"the value: byte {fault.start} (0x{value[fault.start]:02x}) is not UTF-8; send UTF-8.",
         )
+    if value.count(b"[") + value.count(b"{") > _DEEPEST and _depth(text) > _DEEPEST:
+        # Python's parser would give up somewhere, depending on how deep the calls are that led here.
+        return _too_deep()
     try:
         return json.loads(text, parse_int=_bounded_int, parse_constant=_refuse_constant)
-    except RecursionError:
-        return _too_deep()
     except ValueError:
         return unreadable(
             Reason.NOT_JSON,
             f"the value: {show(text)} is neither a Post ID nor JSON ({error.msg}); "
             "send the ID's digits, or JSON with the ID in it.",
         )
+
+
+def _depth(text: str) -> int:
+    """How deep lists and objects lie in each other."""
+    depth = deepest = 0
+    for found in _BRACKETS.finditer(text):
+        bracket = found[0]
+        depth += 1 if bracket in "[{" else -1 if bracket in "]}" else 0
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _too_deep() -> Unreadable:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from worker.formats.ids import read_id_bytes
-from worker.formats.parsing import parse_json
+from worker.formats.own import LARGEST, LONGEST_CAMPAIGN, is_moment, parse_own
 from worker.formats.reasons import Reason, show, unreadable
 from worker.formats.versions import not_this_version
 from worker.model import Campaign, MetricName, Partial, PartialEntry, PartialKey, Timestamp, Unreadable
@@ -35,6 +35,7 @@ MOST_BYTES: Final = 900_000
 _BARE: Final = 3
 _WHOLE: Final = 5
 _MOST_DIGITS: Final = 9
+_MOST_POSTS: Final = 1 << 40
 
 
 def encode_key(key: PartialKey) -> bytes:
@@ -70,7 +71,7 @@ def decode_partial(key: bytes | None, value: bytes | None) -> Partial | PartialK
         )
     if value is None:
         return name
-    document = parse_json(value)
+    document = parse_own(value)
     if not isinstance(document, dict) or document.get("v") != PARTIAL_VERSION:
         return not_this_version(
             document,
@@ -111,7 +112,7 @@ def _read_key(key: bytes) -> PartialKey | None:
         campaign, metric, digits = key.decode().rsplit("/", 2)
     except ValueError:  # too few parts, or no UTF-8
         return None
-    if not campaign or not metric or not _is_number(digits):
+    if not 0 < len(campaign) <= LONGEST_CAMPAIGN or not metric or not _is_number(digits):
         return None
     return PartialKey(Campaign(intern(campaign)), MetricName(intern(metric)), int(digits))
 
@@ -125,8 +126,9 @@ def _is_number(digits: str) -> bool:
 def _read(key: PartialKey, document: Json) -> Partial | None:
     writer, as_of = document.get("writer"), document.get("as_of")
     tracked, rows = document.get("tracked_posts"), document.get("entries")
-    moment = _read_float(as_of)
-    if type(writer) is not str or moment is None or type(tracked) is not int or type(rows) is not list:
+    if type(writer) is not str or not is_moment(as_of) or type(rows) is not list:
+        return None
+    if type(tracked) is not int or not 0 <= tracked < _MOST_POSTS:
         return None
     entries: list[PartialEntry] = []
     before = (-math.inf, 0)
@@ -139,16 +141,17 @@ def _read(key: PartialKey, document: Json) -> Partial | None:
         entries.append(entry)
     if len({entry[0] for entry in entries}) < len(entries):
         return None
-    return Partial(key, writer, Timestamp(moment), tracked, tuple(entries)) if tracked >= 0 else None
+    return Partial(key, writer, Timestamp(float(as_of)), tracked, tuple(entries))  # type: ignore[arg-type]  # looked at above
 
 
 def _read_entry(row: object) -> PartialEntry | None:
     if type(row) is not list or len(row) not in {_BARE, _WHOLE} or type(row[0]) is not str:
         return None
     post_id = read_id_bytes(row[0].encode(errors="replace"))
-    value, measured_at = _read_float(row[1]), _read_float(row[2])
-    if post_id is None or value is None or measured_at is None:
+    value, measured_at = _read_float(row[1]), row[2]
+    if post_id is None or value is None or not is_moment(measured_at):
         return None
+    measured_at = float(measured_at)
     if len(row) == _BARE:
         return PartialEntry(post_id, value, Timestamp(measured_at))
     # A Post stands on many boards: its words are kept once.
@@ -159,8 +162,6 @@ def _read_entry(row: object) -> PartialEntry | None:
 
 
 def _read_float(number: object) -> float | None:
-    if type(number) is float:
-        return number if -math.inf < number < math.inf else None
-    if type(number) is int:
-        return float(number) if abs(number) < 1 << 63 else None
+    if (type(number) is float or type(number) is int) and -LARGEST < number < LARGEST:
+        return float(number)
     return None

@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from worker.formats.ids import read_id_bytes
-from worker.formats.parsing import parse_json
+from worker.formats.own import is_campaign, is_moment, parse_own
 from worker.formats.reasons import Reason, show, unreadable
 from worker.formats.versions import not_this_version
 from worker.model import Campaign, PostId, Sighting, Timestamp, Tombstone, Unreadable
@@ -69,7 +69,7 @@ def decode(key: bytes | None, value: bytes | None) -> Sighting | Tombstone | Unr
 @lru_cache(_REMEMBERED)
 def _read_head(head: bytes) -> tuple[Campaign, ...] | None:
     """The campaigns in a value up to ``seen_at``; the same few heads come again, and share one tuple."""
-    document = parse_json(head + b"}")
+    document = parse_own(head + b"}")
     if (
         not isinstance(document, dict)
         or document.keys() != {"v", "campaigns"}
@@ -87,12 +87,12 @@ def _read_moment(rest: bytes) -> Timestamp | None:
         moment: Timestamp = orjson.loads(rest[:-1])
     except orjson.JSONDecodeError:
         return None
-    return moment if type(moment) is float else None
+    return moment if type(moment) is float and is_moment(moment) else None
 
 
 def _decode_value(post_id: PostId, value: bytes) -> Sighting | Unreadable:
     """Any value in full: one with author and text, of another version, or damaged."""
-    document = parse_json(value)
+    document = parse_own(value)
     if not isinstance(document, dict) or document.get("v") != WIRE_VERSION:
         return not_this_version(
             document, "sighting", WIRE_VERSION, newer=Reason.WIRE_VERSION, malformed=Reason.WIRE_MALFORMED
@@ -101,17 +101,17 @@ def _decode_value(post_id: PostId, value: bytes) -> Sighting | Unreadable:
     author, text, author_id = document.get("author"), document.get("text"), document.get("author_id")
     if (
         campaigns is None
-        or (type(seen_at) is not float and type(seen_at) is not int)
+        or not is_moment(seen_at)
         or (author is not None and type(author) is not str)
         or (text is not None and type(text) is not str)
         or (author_id is not None and type(author_id) is not str)
     ):
         return unreadable(Reason.WIRE_MALFORMED, f"the value: {show(value)} is JSON, but no sighting.")
-    return Sighting(post_id, campaigns, Timestamp(seen_at), author, text, author_id)
+    return Sighting(post_id, campaigns, seen_at, author, text, author_id)  # type: ignore[arg-type]  # looked at above
 
 
 def _campaigns(names: object) -> tuple[Campaign, ...] | None:
     if type(names) is not list:
         return None
-    campaigns = tuple([Campaign(name) for name in names if type(name) is str])
+    campaigns = tuple([Campaign(name) for name in names if type(name) is str and is_campaign(name)])
     return campaigns if len(campaigns) == len(names) else None

@@ -32,6 +32,7 @@ _POLL_MS: Final = 200
 _ERROR_WAIT: Final = 1.0
 _ROOM_WAIT: Final = 0.005
 _TELL_EVERY: Final = 5.0
+_TELL_REFUSED_EVERY: Final = 60.0
 _CLAIM_WAIT: Final = 10.0
 _NO_EPOCH: Final = Epoch(-1, -1)
 """Below all epochs: there is no claim."""
@@ -97,6 +98,7 @@ class JournalReader:
         self._thread: threading.Thread | None = None
         self._troubled = False
         self._told_at = -_TELL_EVERY
+        self._refused_at = -_TELL_REFUSED_EVERY
 
     def start(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         """Begin to read with this client; whoever made it closes it."""
@@ -299,11 +301,15 @@ class JournalReader:
         return waiting
 
     def _refuse(self, partition: int, record: Record, why: Unreadable) -> None:
+        """Told once a minute at most; the counter has them all."""
         where = f"{self._topic}:{partition}:{record.offset}"
         if why.reason == Reason.JOURNAL_VERSION:
             raise JournalError(f"{where}: {why.detail}")
         self._telemetry.journal_refused.inc()
-        _log.error("journal_record_refused", record=where, reason=why.reason, detail=why.detail)
+        now = self._clock.monotonic()
+        if now - self._refused_at >= _TELL_REFUSED_EVERY:
+            self._refused_at = now
+            _log.error("journal_record_refused", record=where, reason=why.reason, detail=why.detail)
 
 
 def _by(record: Record) -> str | None:

@@ -21,6 +21,7 @@ CLAIM_KEY: Final = b"/epoch"
 """The key of the tombstone that opens an epoch. No leaderboard has it: a campaign's name is not empty."""
 
 _POLL_MS: Final = 100
+_MOST_DIGITS: Final = 15
 
 
 class Stamp(NamedTuple):
@@ -43,9 +44,17 @@ def stamp_of(headers: Iterable[tuple[str, bytes]]) -> Stamp:
     """The stamp of a record; the lowest there is where it has none that can be read."""
     found = dict(headers)
     try:
-        return Stamp(int(found["epoch"]), int(found["sequence"]), found["writer"].decode())
+        stamp = Stamp(_number(found["epoch"]), _number(found["sequence"]), found["writer"].decode())
     except (KeyError, ValueError, AttributeError, TypeError):
         return Stamp(0, 0, "")
+    return stamp
+
+
+def _number(digits: bytes) -> int:
+    """Raises ``ValueError`` for what no publisher writes: the next epoch must be one that JSON can hold."""
+    if not digits.isdigit() or len(digits) > _MOST_DIGITS:
+        raise ValueError(digits)
+    return int(digits)
 
 
 class _Newest(NamedTuple):

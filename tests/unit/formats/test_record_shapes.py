@@ -153,6 +153,7 @@ def test_a_lone_surrogate_costs_neither_the_id_nor_the_encoding() -> None:
         (b"[" * 100_000, "too_deep"),
         (b'{"a":' * 2000 + b"1" + b"}" * 2000, "too_deep"),
         (b'{"t":"\\ud800","a":' + b"[" * 200_000, "too_deep"),
+        (b'{"t":"\\ud800","a":' + b"[" * 400 + b"]" * 400 + b"}", "too_deep"),
         (b"[1, 2]", "wrong_shape"),
         (b"{}", "no_id"),
         ({"text": "no ID here"}, "no_id"),

@@ -265,9 +265,9 @@ def test_what_nobody_can_have_written_is_counted_and_told() -> None:
             events = await bench.run({PLACE: [*odd, post(1), claim()]})
         assert _restored(events) == {1: 1.0}
         assert bench.value("journal_records_refused_total") == 4
-        assert [log["record"] for log in logs if log["event"] == "journal_record_refused"] == [
-            "g.journal:0:0"
-        ] * 4
+        # Once a minute at most: a stranger may write very many.
+        (told,) = (log["record"] for log in logs if log["event"] == "journal_record_refused")
+        assert told == "g.journal:0:0"
 
     _run(check)
 
