@@ -30,7 +30,8 @@ _IDLE_FOR: Final = 3.0
 _NEARLY: Final = 0.95
 """Share of the Posts from which on the workers themselves are looked at."""
 _BETWEEN_LOOKS: Final = 0.2
-_SAME_WITHIN: Final = 20.0
+_SAME_WITHIN: Final = 90.0
+"""Seconds. That a Post was measured again with the same counts is told to other workers in its turn only."""
 _LONGEST: Final = 900.0
 
 
