@@ -61,7 +61,7 @@ def load(directory: Path, workers: int, posts: Sequence[PostId]) -> Loaded:
             kafka__session_timeout="30s",
             planner__min_interval="1h",
             planner__linger="2s",
-            # As it is by default: the chaos's is too near to 0 for quick arithmetic.
+            # The default, as in benchmarks.pipeline, and not the one of the chaos.
             planner__half_growth="80m",
             boards__metrics=",".join(PUBLIC_METRICS),
         )
