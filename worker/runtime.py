@@ -225,8 +225,10 @@ class Worker:
         self._journal.start(clients.restoring, producer)
         stack.callback(self._journal.ask_to_stop)
         self._sharing.topic.start(clients.sharing)
+        stack.callback(self._sharing.topic.ask_to_stop)
         if clients.handles is not None:
             self._handles_topic.start(clients.handles, producer)
+            stack.callback(self._handles_topic.ask_to_stop)
         input_reader = parts.make_input_reader(
             self.settings,
             clients.reading,

@@ -78,7 +78,8 @@ class TopicReader:
         try:
             work()
         except KafkaError as error:
-            if not self._in_trouble:
+            # Who stops closes the client, also while it is read.
+            if not self._in_trouble and not self.stop.is_set():
                 self._troubled(error)
             self._in_trouble = True
             return False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pytest
 
-from tests.tools.kafka_records import Writer, latest, read_all
+from tests.tools.kafka_records import Writer, latest
 from tests.tools.live_worker import Running, await_that, quick_settings, running_sandbox, running_worker
 from worker.intake.forwarder import partition_of
 from worker.model import PostId, Timestamp, first_post_id
@@ -242,9 +242,9 @@ def test_a_worker_that_stops_leaves_its_boards_to_the_others(group: Group) -> No
         assert len(group.places(other, "favorites")) == TOP
         assert time.monotonic() < deadline
     group.await_exact(other)
-    writers = {
-        json.loads(record.value)["writer"]
-        for record in read_all(group.broker.bootstrap, f"{group.name}.partials")[-2 * PARTITIONS :]
-        if record.value is not None
-    }
-    assert len(writers) == 1
+
+    def writers() -> set[str]:
+        told = latest(group.broker.bootstrap, f"{group.name}.partials")
+        return {json.loads(record.value)["writer"] for record in told.values()}
+
+    await_that(lambda: len(writers()) == 1, "all boards are told by the one that is left", PATIENCE)

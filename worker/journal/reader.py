@@ -152,7 +152,8 @@ class JournalReader:
         except (SaslAuthenticationFailedError, AuthorizationError):
             raise
         except KafkaError as error:
-            if not self._troubled:
+            # Who stops closes the client, also while it is read.
+            if not self._troubled and not self._stop.is_set():
                 _log.warning("journal_not_read", error=repr(error))
             self._troubled = True
             self._stop.wait(_ERROR_WAIT)
