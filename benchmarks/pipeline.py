@@ -34,7 +34,7 @@ from worker.watchlist import State
 PARTITIONS = 8
 TOPICS = ("autumn", "spring")
 STEP = 0.1
-AIM_NEW, AIM_REPEATED, AIM_RATIO = 45.0, 8.0, 12.0
+AIM_NEW, AIM_REPEATED, AIM_RATIO = 80.0, 8.0, 12.0
 
 
 def main() -> None:
