@@ -141,7 +141,7 @@ def _decode_claim(value: bytes | None) -> Claim | Unreadable:
         return _not_this_version(document)
     by, numbers = document.get(_WRITER), [document.get(name) for name in ("turn", "era", "generation")]
     if type(by) is not str or not all(
-        type(number) is int and -1 <= number < most  # type: ignore[operator]
+        type(number) is int and -1 <= number < most
         for number, most in zip(numbers, _MOST_OF_CLAIMS, strict=True)
     ):
         return _malformed("by, turn, era, generation", [by, *numbers])
