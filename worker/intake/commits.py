@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import structlog
 from kafka import OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from worker.intake.clients import Partition
+    from worker.intake.clients import Consumer, Partition
+
+_log = structlog.get_logger(__name__)
+
+_COMMIT_AT_STOP_MS: Final = 1500
 
 
 class Taken(NamedTuple):
@@ -93,6 +99,18 @@ class Commits:
     def _forget(self, partition: Partition) -> None:
         for known in (self._turns, self._waiting, self._taken):
             known.pop(partition, None)
+
+
+def commit_last(consumer: Consumer, commits: Commits) -> None:
+    """Commit what may be, at the end of reading, within a bound."""
+    offsets = commits.take().offsets
+    if not offsets:
+        return
+    try:
+        consumer.commit(as_offsets(offsets), timeout_ms=_COMMIT_AT_STOP_MS)
+    except KafkaError as error:
+        # Nothing is lost: what was not committed is read again.
+        _log.warning("commit_failed_at_stop", error=repr(error))
 
 
 def as_offsets(offsets: Mapping[Partition, int]) -> dict[Partition, Any]:

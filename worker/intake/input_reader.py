@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from kafka import ConsumerRebalanceListener
-from kafka.errors import KafkaError
 
-from worker.intake.commits import Commits, as_offsets
+from worker.intake.commits import Commits, as_offsets, commit_last
 from worker.intake.polling import Polling
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ _log = structlog.get_logger(__name__)
 _COMMIT_EVERY: Final = 1.0
 _SETTLE_AT_STOP: Final = 2.5
 _SETTLE_STEP: Final = 0.02
-_COMMIT_AT_STOP_MS: Final = 1500
 
 
 class InputReader:
@@ -107,14 +105,7 @@ class InputReader:
             self._note_acknowledged()
             pause.wait(_SETTLE_STEP)
         self._note_acknowledged()
-        offsets = self._commits.take().offsets
-        if not offsets:
-            return
-        try:
-            self._consumer.commit(as_offsets(offsets), timeout_ms=_COMMIT_AT_STOP_MS)
-        except KafkaError as error:
-            # Nothing is lost: what was not committed is read again.
-            _log.warning("commit_failed_at_stop", error=repr(error))
+        commit_last(self._consumer, self._commits)
 
     # Ownership, in the client's I/O thread
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 from kafka import TopicPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
-from kafka.errors import KafkaError
 from kafka.net.selector import KernelEvent
 
 from worker.formats.wire import decode
-from worker.intake.commits import as_offsets
+from worker.intake.commits import as_offsets, commit_last
 from worker.intake.forwarder import partition_of
 from worker.intake.inbox import Assigned, Batch, Restored, Revoked
 from worker.intake.polling import Polling, end_of, position_of
@@ -33,7 +32,6 @@ _TELL_EVERY: Final = 60.0
 _HAND_OVER: Final = 2.0
 _HAND_OVER_STEP: Final = 0.02
 _HAND_OVER_AT_STOP: Final = 8.0
-_COMMIT_AT_STOP_MS: Final = 1500
 _COMMITTED_MS: Final = 1000
 
 
@@ -214,14 +212,7 @@ class SightingsReader:
     def finish(self) -> None:
         """See ``Work.finish``."""
         self._handed_over.wait(_HAND_OVER_AT_STOP)
-        offsets = self._commits.take().offsets
-        if not offsets:
-            return
-        try:
-            self._consumer.commit(as_offsets(offsets), timeout_ms=_COMMIT_AT_STOP_MS)
-        except KafkaError as error:
-            # Nothing is lost: what was not committed is read again.
-            _log.warning("commit_failed_at_stop", error=repr(error))
+        commit_last(self._consumer, self._commits)
 
     # Ownership, in the client's I/O thread
 
@@ -255,10 +246,10 @@ class SightingsReader:
 
     async def revoked(self, partitions: Sequence[Partition]) -> None:
         """These partitions are being taken away: have the journal get them, and commit, for a moment."""
+        if not partitions:
+            return
         if self._missed:
             self.lost(partitions)
-            return
-        if not partitions:
             return
         self._membership.revoked(_numbers(partitions))
         handed_over = threading.Event()

@@ -64,11 +64,6 @@ class Journal:
         )
         tracker.on_retired = self.keeper.retired
 
-    @property
-    def trouble(self) -> str | None:
-        """What writing fails with at present; ``None`` while all goes well."""
-        return self._writer.trouble
-
     def start(self, consumer: Any, producer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         """Begin to write and read with these clients; whoever made them closes them."""
         self._writer.start(producer)
