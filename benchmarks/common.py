@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,3 +52,19 @@ def worker_values(broker: Broker, api: str, topic: str, **more: Mapping[str, Any
     for section, settings in more.items():
         values.setdefault(section, {}).update(settings)
     return values
+
+
+def bare_poll(consumer: Any, records: int) -> dict[str, float]:  # noqa: ANN401 -- kafka-python is untyped
+    """Seconds of wall time and CPU to poll so many records, and nothing else; closes the consumer."""
+    read = 0
+    while not (polled := consumer.poll(1000)):
+        pass
+    started, cpu = time.perf_counter(), time.process_time()
+    while True:
+        read += sum(len(batch) for batch in polled.values())
+        if read >= records:
+            break
+        polled = consumer.poll(1000)
+    took = {"wall": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+    consumer.close()
+    return took

@@ -21,7 +21,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
 
-from benchmarks.common import figure, sandbox, worker_values
+from benchmarks.common import bare_poll, figure, sandbox, worker_values
 from tests.tools.brokers import running_broker
 from worker.interpreter import lengthen_turns
 from worker.logs import set_up_logs
@@ -123,18 +123,7 @@ def bare(values: dict[str, Any], load_of: dict[str, Any]) -> dict[str, float]:
         session_timeout_ms=round(kafka["session_timeout"] * 1000),
         heartbeat_interval_ms=round(kafka["heartbeat_interval"] * 1000),
     )
-    read, posts = 0, load_of["posts"]
-    while not (records := consumer.poll(1000)):
-        pass
-    started, cpu = time.perf_counter(), time.process_time()
-    while True:
-        read += sum(len(batch) for batch in records.values())
-        if read >= posts:
-            break
-        records = consumer.poll(1000)
-    took = {"wall": time.perf_counter() - started, "cpu": time.process_time() - cpu}
-    consumer.close()
-    return took
+    return bare_poll(consumer, load_of["posts"])
 
 
 async def through_worker(values: dict[str, Any], load_of: dict[str, Any]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from urllib.request import urlopen
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from benchmarks.common import figure, sandbox, worker_values
+from benchmarks.common import bare_poll, figure, sandbox, worker_values
 from benchmarks.memory import resident
 from tests.tools.brokers import Broker, running_broker
 from worker.formats.journal import encode_saved
@@ -141,18 +141,7 @@ def bare(values: dict[str, Any], load_of: dict[str, Any]) -> dict[str, float]:
         auto_offset_reset="earliest",
     )
     consumer.assign([TopicPartition(load_of["topic"], number) for number in range(PARTITIONS)])
-    read, posts = 0, load_of["posts"]
-    while not (records := consumer.poll(1000)):
-        pass
-    started, cpu = time.perf_counter(), time.process_time()
-    while True:
-        read += sum(len(batch) for batch in records.values())
-        if read >= posts:
-            break
-        records = consumer.poll(1000)
-    took = {"wall": time.perf_counter() - started, "cpu": time.process_time() - cpu}
-    consumer.close()
-    return took
+    return bare_poll(consumer, load_of["posts"])
 
 
 async def through_worker(values: dict[str, Any], load_of: dict[str, Any]) -> dict[str, float]:
