@@ -241,7 +241,7 @@ class Checker:
                 return True
             if time.monotonic() > deadline:
                 return False
-            time.sleep(_BETWEEN_LOOKS)
+            time.sleep(_BETWEEN_LOOKS)  # between two looks at a condition that has a bound
 
 
 def _uneven(total: float, found: int, windows: Iterable[Window]) -> str:

@@ -85,7 +85,7 @@ class Feed:
         deadline = time.monotonic() + timeout
         self._rests.wait(timeout)
         while self._under_way and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks at a condition that has a bound
         return self._under_way == 0
 
     def resume(self) -> None:

@@ -179,7 +179,7 @@ class _Chaos:
         deadline = time.monotonic() + 30
         while any(member.current for member in self._members.values()) and time.monotonic() < deadline:
             self._tick()
-            time.sleep(_TICK)
+            time.sleep(_TICK)  # the pace at which faults and time are looked after
         story.requests = read_requests(self._http, self._sandbox_url)
         story.let_in = self._http.get(f"{self._sandbox_url}/sandbox/stats").json()["most_let_in_a_minute"]
         story.records = self._feed.records
@@ -211,7 +211,7 @@ class _Chaos:
                         began_at[fault] = time.time()
                 elif fault in began_at:
                     self._end(fault, began_at[fault])
-            time.sleep(_TICK)
+            time.sleep(_TICK)  # the pace at which faults and time are looked after
 
     def _begin(self, fault: Fault) -> bool:
         """Put it in force; false when it cannot be now."""
@@ -287,7 +287,7 @@ class _Chaos:
                 trouble += troubles
                 raise RuntimeError(f"the workers do not start: {trouble}; see {self._story.directory}")
             self._tick()
-            time.sleep(_TICK)
+            time.sleep(_TICK)  # the pace at which faults and time are looked after
 
     def _checker(self) -> Checker:
         return Checker(
