@@ -8,7 +8,7 @@ import time
 from typing import Final, Literal, Self
 
 import structlog
-from kafka.errors import AuthorizationError, KafkaTimeoutError, SaslAuthenticationFailedError
+from kafka.errors import AuthorizationError, Cancelled, KafkaTimeoutError, SaslAuthenticationFailedError
 
 _QUIET_FOR: Final = 600.0
 _LEAST_LEVELS: Final = {
@@ -65,6 +65,9 @@ class _KafkaSaysItOnce(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith("kafka"):
             return True
+        if isinstance(record.args, tuple) and any(isinstance(one, Cancelled) for one in record.args):
+            # It was asked of a client that we closed.
+            return False
         now = time.monotonic()
         if now - self._said.get(record.name, -_QUIET_FOR) < _QUIET_FOR:
             return False

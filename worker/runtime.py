@@ -222,13 +222,11 @@ class Worker:
             self.settings, self._kafka, stack, self.telemetry, handles=len(self._accounts) > 0
         )
         producer = clients.producer
+        stack.push_async_callback(self._let_readers_end)
         self._journal.start(clients.restoring, producer)
-        stack.callback(self._journal.ask_to_stop)
         self._sharing.topic.start(clients.sharing)
-        stack.callback(self._sharing.topic.ask_to_stop)
         if clients.handles is not None:
             self._handles_topic.start(clients.handles, producer)
-            stack.callback(self._handles_topic.ask_to_stop)
         input_reader = parts.make_input_reader(
             self.settings,
             clients.reading,
@@ -296,6 +294,13 @@ class Worker:
             editions.publish()
         finishing = [outlet.finish(_FINISH_TIMEOUT) for outlet in outlets]
         await asyncio.gather(*finishing, self.server.stop(), self._hand_over())
+
+    async def _let_readers_end(self) -> None:
+        """What reads from the first moment on ends before its clients are closed, also when a start fails."""
+        readers = (self._journal, self._sharing.topic, self._handles_topic)
+        for reader in readers:
+            reader.ask_to_stop()
+        await asyncio.gather(*(in_thread(reader.join, Seconds(_LAST_MOMENT)) for reader in readers))
 
     async def _hand_over(self) -> None:
         """Have the journal get all that is known, within a bound."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import orjson
 import pytest
 import structlog
+from kafka.errors import Cancelled, KafkaTimeoutError
 
 from worker.logs import set_up_logs
 
@@ -63,3 +64,12 @@ def test_events_below_the_level_are_not_logged(capsys: pytest.CaptureFixture[str
     set_up_logs("json", "warning")
     structlog.get_logger().info("started")
     assert capsys.readouterr().err == ""
+
+
+def test_of_a_client_that_we_closed_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("json", "warning")
+    client = logging.getLogger("kafka.cluster")
+    client.error("Metadata refresh: failed %s", Cancelled())
+    assert capsys.readouterr().err == ""
+    client.error("Metadata refresh: failed %s", KafkaTimeoutError())
+    assert "KafkaTimeoutError" in capsys.readouterr().err
