@@ -1,8 +1,12 @@
-"""kafka-python's group member, mended: one that was expelled may keep what it owned, and hear nothing of it.
+"""kafka-python's group member, with two faults of its version 3.0.12 mended.
 
-When a member learns in the middle of a rejoin that the group does not know it any more, kafka-python 3.0.12
-joins as a new one, tells the group that it still owns what it had, and calls no listener for what it is given
-back. Others may have owned that meanwhile.
+When a member learns in the middle of a rejoin that the group does not know it any more, it joins as a new
+one, tells the group that it still owns what it had, and calls no listener for what it is given back. Others
+may have owned that meanwhile.
+
+A rejoin because a topic appeared or got more partitions is looked after only until the leader of the group
+has assigned: where ``poll`` returns between that and the answer, no later one takes the answer up, and the
+member owns what it had, without heartbeats and without commits, until the process ends.
 """
 
 from __future__ import annotations
@@ -22,10 +26,12 @@ class _Assignor(CooperativeStickyAssignor):  # type: ignore[misc]  # kafka-pytho
     def __init__(self) -> None:
         super().__init__()
         self.is_expelled: Callable[[], bool] = lambda: False
+        self.began: Callable[[], None] = lambda: None
         self.joined: Callable[[int], None] = lambda _: None
 
     def metadata(self, topics: Any) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """What is told to the group at a join: of what is owned, too."""
+        self.began()
         if self.is_expelled():
             self.member_assignment = None
         return super().metadata(topics)
@@ -43,6 +49,8 @@ class GroupMember(KafkaConsumer):  # type: ignore[misc]  # kafka-python is untyp
         self._assignor = _Assignor()
         super().__init__(partition_assignment_strategy=[self._assignor], **options)
         self._assignor.is_expelled = self._is_expelled
+        # Whatever the join is for: it is wanted until it is complete.
+        self._assignor.began = self._coordinator.request_rejoin
 
     def on_joined(self, call: Callable[[int], None]) -> None:
         """Have this called with the generation of each join that completes, before any listener is."""

@@ -269,7 +269,6 @@ def test_campaigns_come_from_tags_hashtags_fields_headers_and_topics(line: Line)
 
 
 def test_a_topic_created_later_is_found_by_the_pattern(line: Line) -> None:
-    # On the most real broker there is: the embedded one now and then leaves a group's second join open.
     if line.broker.kind != wanted_kinds()[-1]:
         pytest.skip("shown on the other broker: it takes half a minute, and all of it is the client's")
     (post_id,) = line.new_posts(1)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _LONGEST_POLL: Final = Seconds(1.0)
-"""A join that completes while the application is outside ``poll`` is thrown away: so be inside for long."""
+"""A join goes on only inside ``poll``: so be inside for long."""
 
 _PAUSED_POLL_MS: Final = 100
 _ERROR_WAIT: Final = 1.0

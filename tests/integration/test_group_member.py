@@ -1,0 +1,64 @@
+"""A member of a group that polls shortly takes up whatever it is given, on Apache Kafka."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+
+from tests.tools.live_worker import await_that
+from worker.group_member import GroupMember
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tests.tools.brokers import Broker
+
+TOPICS: Final = 5
+SHORT_MS: Final = {"name": 8, "pattern": 20}
+"""Less than the requests of a join take together; with a pattern each poll asks for metadata before."""
+
+
+class _Heard(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+
+    def on_partitions_assigned(self, assigned: Collection[tuple[str, int]]) -> None:
+        self.topics += [topic for topic, _ in assigned]
+
+    def on_partitions_revoked(self, revoked: Collection[tuple[str, int]]) -> None:
+        """Nobody else is in the group."""
+
+
+@pytest.mark.parametrize("by", ["pattern", "name"])
+def test_a_join_that_outlasts_a_poll_is_completed_by_later_ones(by: str, broker: Broker) -> None:
+    if broker.kind == "tansu":
+        pytest.skip("Tansu makes a topic of whatever name it is asked for")
+    prefix = f"late-{uuid.uuid4().hex[:8]}"
+    topics = [f"{prefix}-{number}" for number in range(TOPICS)]
+    heard = _Heard()
+    with closing(
+        GroupMember(
+            bootstrap_servers=broker.bootstrap,
+            group_id=f"group-{prefix}",
+            session_timeout_ms=round(broker.session_timeout * 1000),
+            heartbeat_interval_ms=round(broker.heartbeat_interval * 1000),
+            metadata_max_age_ms=200,
+            enable_auto_commit=False,
+        )
+    ) as member:
+        if by == "pattern":
+            member.subscribe(pattern=f"{prefix}-.*", listener=heard)
+        else:
+            member.subscribe(topics, listener=heard)
+
+        def given(count: int) -> bool:
+            member.poll(timeout_ms=SHORT_MS[by])
+            return sorted(heard.topics) == topics[:count]
+
+        for number, topic in enumerate(topics):
+            broker.create_topic(topic)
+            await_that(lambda count=number + 1: given(count), f"{topic} is given")  # type: ignore[misc]  # bound at once
