@@ -24,6 +24,8 @@ _PAGE: Final = re.compile(r'"page": "(http://127\.0\.0\.1:\d+)')
 _STOP_PATIENCE: Final = 20.0
 _AFTER_TROUBLE: Final = 1.0
 """Seconds before a worker that failed is started again, as whatever looks after it would wait."""
+_NO_BROKERS: Final = "kafka.bootstrap_servers"
+"""In the log of a worker that ended while it started, because the brokers that it needs did not answer."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Member:
         self.runs: list[Run] = []
         self.wanted = False
         self.troubles: list[str] = []
+        self.failed_starts = 0
         self._environment = environment
         self._directory = directory
         self._frozen_at: float | None = None
@@ -84,14 +87,25 @@ class Member:
         if run is not None and (code := run.process.poll()) is not None:
             run.ended_at = time.time()
             if code != 0 or not run.asked_to_end:
-                how = "after SIGTERM" if run.asked_to_end else "by itself"
                 self._not_before = time.monotonic() + _AFTER_TROUBLE
-                self.troubles.append(f"{run.name} ended {how} with code {code}: {run.log}")
+                self._judge_end(run, code)
         elif run is not None and run.asked_to_end and time.monotonic() > self._term_at + _STOP_PATIENCE:
             self.troubles.append(f"{run.name} runs {_STOP_PATIENCE:g} s after SIGTERM: {run.log}")
             self.kill()
         if self.wanted and self.current is None and time.monotonic() >= self._not_before:
             self._start()
+
+    def _judge_end(self, run: Run, code: int) -> None:
+        """A process that was still starting may end: of SIGTERM, or because there are no brokers."""
+        said = run.log.read_text(errors="replace")
+        if not run.url and not _PAGE.search(said):
+            if code == -signal.SIGTERM and run.asked_to_end:
+                return
+            if code == 1 and _NO_BROKERS in said:
+                self.failed_starts += 1
+                return
+        how = "after SIGTERM" if run.asked_to_end else "by itself"
+        self.troubles.append(f"{run.name} ended {how} with code {code}: {run.log}")
 
     def kill(self) -> None:
         """As a power cut would. It stays down until it is wanted again."""

@@ -163,6 +163,7 @@ def _processes(story: Story, report: Report) -> None:
             }
             name, most = max(peaks.items(), key=lambda one: one[1])
             report.tell(f"worker_{what}_most", most, what, worker=name)
+    report.tell("starts_without_brokers", story.failed_starts, "starts")
     report.tell("processes_left", len(story.left), "processes")
     report.failures += [*story.troubles, *(f"{one} is left" for one in story.left)]
 

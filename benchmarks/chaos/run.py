@@ -104,6 +104,7 @@ class Story:
     ids: int = 0
     boards: Boards = field(default_factory=Boards)
     troubles: list[str] = field(default_factory=list)
+    failed_starts: int = 0
     left: list[str] = field(default_factory=list)
 
 
@@ -187,6 +188,7 @@ class _Chaos:
         story.ids = len(produced.kept) + len(produced.leaving) + len(produced.deleted)
         for member in self._members.values():
             story.troubles += member.troubles
+            story.failed_starts += member.failed_starts
             story.runs += member.runs
         with (story.directory / "samples.jsonl").open("w") as out:
             for name, samples in story.samples.items():
