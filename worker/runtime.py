@@ -120,6 +120,7 @@ class Worker:
             planner=self._planner,
             ownership=self._ownership,
             merger=self._sharing.merger,
+            journal=self._journal,
             circuit=self._circuit,
             progress=self._progress,
             watch=self._watch,

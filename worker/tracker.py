@@ -67,7 +67,7 @@ class Tracker:
             account_of=lambda sighting: self._number_of(sighting.author_id, sighting.author),
             rate_floor=rate_floor,
         )
-        self.boards = Boards(metrics, boards, self.watchlist.best)
+        self.boards = Boards(metrics, boards, self.watchlist.competitors.best)
         self.standings = Standings({})
         self._half_growth = half_growth
         self._telemetry = telemetry
@@ -219,7 +219,7 @@ class Tracker:
     def _check_leaderboard(self, partitions: Sequence[int], campaign: Campaign, metric: MetricName) -> None:
         top, posts = self.boards.limits.top, list[tuple[PostId, float]]()
         for partition in partitions:
-            own = sorted(self.watchlist.candidates(partition, campaign, metric), key=_by_rank)
+            own = sorted(self.watchlist.competitors.all(partition, campaign, metric), key=_by_rank)
             kept = self.boards.kept(partition, campaign, metric)
             if kept != own[: max(len(kept), top)]:
                 raise AssertionError(

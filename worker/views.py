@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from worker.api_watch import ApiWatch
     from worker.engagement import Circuit
     from worker.intake import BrokerWatch
+    from worker.journal import Journal
     from worker.merging import Merger
     from worker.model import PostId, Timestamp
     from worker.ownership import Ownership
@@ -34,6 +35,7 @@ class Views:
         planner: AgeDecay,
         ownership: Ownership,
         merger: Merger,
+        journal: Journal,
         circuit: Circuit,
         progress: Progress,
         watch: BrokerWatch,
@@ -43,6 +45,7 @@ class Views:
         self._planner = planner
         self._ownership = ownership
         self._merger = merger
+        self._journal = journal
         self._circuit = circuit
         self._progress = progress
         self._watch = watch
@@ -84,11 +87,13 @@ class Views:
     def ready(self) -> Health:
         """The worker has read its partitions and the others' boards, so that its leaderboards are whole.
 
-        The rest is told for whoever looks: while brokers or the API are down, the boards are still served.
+        The rest is told for whoever looks: while the journal cannot be written, or brokers or the API are
+        down, the boards are still served.
         """
         checks = {
             "sightings": self._ownership.describe(),
             "partials": "read" if self._merger.complete else "reading what the other workers tell",
+            "journal": self._journal.describe(),
             "kafka": self._watch.down or "answers",
             "api": self._circuit.reason or self._api.describe(),
         }

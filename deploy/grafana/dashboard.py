@@ -28,6 +28,21 @@ from panels import (
 
 _OUTPUT: Final = Path(__file__).parent / "dashboards" / "top-tweets.json"
 _BOARD: Final = '{campaign="$campaign", metric="$metric"}'
+_LIMITED: Final = {
+    "watchlist.max_posts": "toptweets_tracked_posts",
+    "watchlist.max_campaigns": "toptweets_campaigns",
+    "watchlist.queue_posts": "toptweets_sightings_queue_posts",
+    "intake.recent_posts": "toptweets_recent_posts",
+    "kafka.in_flight_forwards": "toptweets_forwards_in_flight",
+    "kafka.buffer_bytes": "toptweets_forwards_in_flight_bytes",
+    "engagement.requests_per_minute": "toptweets_quota_used_requests",
+    "engagement.in_flight": "toptweets_requests_in_flight",
+    "engagement.handles_per_month": "toptweets_handles_used",
+    "publish.http.max_connections": "toptweets_http_connections",
+    "publish.http.max_streams": "toptweets_streams",
+    "run.memory_warning": "process_resident_memory_bytes",
+}
+"""Settings that are limits, and the gauges of what they limit."""
 _METRICS: Final = 'label_values(toptweets_board_score{campaign="$campaign"}, metric)'
 
 
@@ -303,6 +318,40 @@ def publishing() -> list[Json]:
     ]
 
 
+def state() -> list[Json]:
+    """What outlives a worker, and how near each worker is to its limits."""
+    return [
+        over_time(
+            "Journal",
+            "Records written a second, by kind, and sends that failed: meanwhile nothing is committed.",
+            query(
+                "sum by (kind) (rate(toptweets_journal_records_written_total[$__rate_interval]))", "{{kind}}"
+            ),
+            query("sum(rate(toptweets_journal_errors_total[$__rate_interval]))", "failed"),
+            unit="cps",
+        ),
+        over_time(
+            "Restoring",
+            "Records of the journal that a worker has yet to read of partitions it was given.",
+            query("sum by (instance) (toptweets_restore_records_left)", "{{instance}}"),
+            unit="short",
+        ),
+        over_time(
+            "Share of each limit",
+            "Of the worker that is nearest to it. docs/operations.md says what happens at 100 %.",
+            *(
+                query(
+                    f"max(sum by (job, instance) ({gauge})"
+                    f' / on (job, instance) toptweets_limit{{setting="{setting}"}})',
+                    setting,
+                )
+                for setting, gauge in _LIMITED.items()
+            ),
+            unit="percentunit",
+        ),
+    ]
+
+
 def dashboard() -> Json:
     """The whole dashboard."""
     return {
@@ -332,6 +381,7 @@ def dashboard() -> Json:
                 ("Budget", budget()),
                 ("Intake and Watchlist", intake()),
                 ("Publishing", publishing()),
+                ("Journal and limits", state()),
             ]
         ),
     }

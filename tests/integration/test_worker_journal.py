@@ -290,9 +290,13 @@ def test_a_journal_that_takes_nothing_stops_commits_and_nothing_else(broker: Bro
         worker.await_event("journal_failing")
         assert worker.metric("toptweets_journal_errors_total") > 0
         assert group.committed() == 20
+        assert worker.json("/readyz")["checks"]["journal"].startswith(
+            "cannot be written, so nothing is committed: "
+        )
         assert worker.get("/healthz").is_success
         _set(broker, group.journal, {"max.message.bytes": "1048588"})
         worker.await_event("journal_works_again")
+        assert worker.json("/readyz")["checks"]["journal"] == "is written"
         await_that(lambda: group.committed() == 40, "40 are committed")
         await_that(lambda: len(group.saved()) == 40, "40 are saved")
         _set(broker, group.journal, {"max.message.bytes": "1"})

@@ -75,7 +75,8 @@ def declared() -> dict[str, set[str]]:
         telemetry.BOARD_LEFT_OUT: set[str](),
     }
     worker = telemetry.Telemetry(CollectorRegistry())
-    found = {"up": set[str](), **boards}
+    # The second is of prometheus_client's own collector.
+    found = {"up": set[str](), "process_resident_memory_bytes": set[str](), **boards}
     for metric in vars(worker).values():
         if not isinstance(metric, CollectorRegistry):
             for suffix in _SUFFIXES[metric._type]:  # noqa: SLF001 -- the client shows its type nowhere else

@@ -78,6 +78,11 @@ class Journal:
         """Wait for the end; whether it came in time."""
         return self.reader.join(timeout) and self._writer.join(timeout)
 
+    def describe(self) -> str:
+        """For whoever looks: whether it can be written."""
+        trouble = self._writer.trouble
+        return "is written" if trouble is None else f"cannot be written, so nothing is committed: {trouble}"
+
     def assigned(self, partitions: Iterable[int], turn: int, generation: int) -> None:
         """These are ours: claim them, and restore them into the Inbox."""
         numbers = list(partitions)

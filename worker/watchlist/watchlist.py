@@ -11,6 +11,7 @@ from worker.board_metrics import board_metric, sources_of
 from worker.catalogue import Endpoint
 from worker.model import PostId, creation_times
 from worker.watchlist.columns import Columns, State, Unsaved
+from worker.watchlist.competitors import Competitors
 from worker.watchlist.groups import Groups
 from worker.watchlist.lanes import APP
 from worker.watchlist.owners import Owners
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.model import Campaign, Counts, FloatArray, IntArray, MetricName, Sighting, Timestamp
+    from worker.model import Counts, MetricName, Sighting, Timestamp
     from worker.watchlist.lanes import Lane
     from worker.watchlist.shapes import Place, WatchlistLimits
 
@@ -56,6 +57,7 @@ class Watchlist:
         self.columns = Columns(
             len(metrics), grown, accounts=accounts > 0, last_28h=accounts > 0 and bool(recent)
         )
+        self.competitors = Competitors(self.metrics, self.columns, self.groups)
         self._rows: dict[PostId, int] = {}
         self._words: dict[PostId, tuple[str | None, str | None]] = {}
         self.owners = Owners(
@@ -306,39 +308,6 @@ class Watchlist:
         rows = rows[~np.isnan(self.columns.values[rows]).all(axis=1)]
         new = self.columns.values[rows]
         return Change(self.columns.post_ids[rows], self._places(rows), np.full_like(new, np.nan), new)
-
-    def candidates(
-        self, partition: int, campaign: Campaign, metric: MetricName
-    ) -> Iterator[tuple[PostId, float]]:
-        """All Posts of a partition and campaign that have a value of the metric, each with it."""
-        post_ids, values = self._candidates(partition, campaign, metric)
-        return zip(post_ids.tolist(), values.tolist(), strict=True)
-
-    def best(
-        self, partition: int, campaign: Campaign, metric: MetricName, count: int
-    ) -> list[tuple[PostId, float]]:
-        """The ``count`` best of the candidates, best first: value descending, then the older Post."""
-        post_ids, values = self._candidates(partition, campaign, metric)
-        if len(values) > count:
-            bar = np.partition(values, len(values) - count)[len(values) - count]
-            reach = values >= bar
-            post_ids, values = post_ids[reach], values[reach]
-        order = np.lexsort((post_ids, -values))[:count]
-        return list(zip(post_ids[order].tolist(), values[order].tolist(), strict=True))
-
-    def _candidates(
-        self, partition: int, campaign: Campaign, metric: MetricName
-    ) -> tuple[IntArray, FloatArray]:
-        columns = self.columns
-        values = columns.values[:, self.metrics.index(metric)]
-        groups = self.groups.with_campaign(campaign)
-        rows = np.flatnonzero(
-            ((columns.states == State.NEW) | (columns.states == State.MEASURED))
-            & (columns.partitions == partition)
-            & np.isin(columns.groups, groups)
-            & ~np.isnan(values)
-        )
-        return columns.post_ids[rows], values[rows]
 
     def tracked(self, post_id: PostId) -> Tracked | None:
         """All that is known of a Post; ``None`` when it is not tracked."""

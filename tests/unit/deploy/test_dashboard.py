@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.tools import promql
+from worker.limits import LIMITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +69,12 @@ def test_a_metric_that_nobody_declares_is_found_out() -> None:
         "toptweets_lag_records has no label post_id"
     ]
     assert promql.faults("rate(toptweets_lag_records)", _SERIES) != []
+
+
+def test_every_limit_is_shown_that_has_a_gauge_which_it_bounds() -> None:
+    shares = next(one for one in _PANELS if one["title"] == "Share of each limit")
+    shown = {target["legendFormat"]: target["expr"] for target in shares["targets"]}
+    # That gauge counts what is beyond its limit.
+    bounded = {setting: gauge for setting, gauge in LIMITS.items() if setting != "publish.prometheus_series"}
+    assert shown.keys() == bounded.keys()
+    assert all(gauge in shown[setting] for setting, gauge in bounded.items())

@@ -29,6 +29,7 @@ def views(member: Member) -> Views:
         planner=quiet,
         ownership=member.ownership,
         merger=member.merger,
+        journal=quiet,
         circuit=quiet,
         progress=quiet,
         watch=quiet,

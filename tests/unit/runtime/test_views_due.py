@@ -22,6 +22,7 @@ def test_nobody_knows_when_a_post_is_due_while_it_is_asked_for() -> None:
         planner=planner,
         ownership=rest,
         merger=rest,
+        journal=rest,
         circuit=rest,
         progress=rest,
         watch=rest,

@@ -296,20 +296,20 @@ class TestWhatIsKnown:
         posts.add(1, [sighting(post(4), A)], NOW)
         answer = {ONE: (1, 5), TWO: (2, None), THREE: (3, 5), post(4): (4, 5)}
         posts.record(counts(answer))
-        assert dict(posts.candidates(0, A, LIKES)) == {ONE: 1.0, TWO: 2.0}
-        assert dict(posts.candidates(0, A, RETWEETS)) == {ONE: 5.0}
-        assert dict(posts.candidates(0, ALL, LIKES)) == {ONE: 1.0, TWO: 2.0, THREE: 3.0}
+        assert dict(posts.competitors.all(0, A, LIKES)) == {ONE: 1.0, TWO: 2.0}
+        assert dict(posts.competitors.all(0, A, RETWEETS)) == {ONE: 5.0}
+        assert dict(posts.competitors.all(0, ALL, LIKES)) == {ONE: 1.0, TWO: 2.0, THREE: 3.0}
         posts.mark_unavailable([ONE], NOW)
-        assert dict(posts.candidates(0, A, LIKES)) == {TWO: 2.0}
+        assert dict(posts.competitors.all(0, A, LIKES)) == {TWO: 2.0}
 
     def test_the_best_are_the_first_of_the_sort_also_among_many_equal_ones(self) -> None:
         values = {post(number): (number % 4,) for number in range(90)}
         posts = watchlist(*reversed(values))
         posts.record(counts(values))
-        right = sorted(posts.candidates(0, ALL, LIKES), key=lambda pair: (-pair[1], pair[0]))
+        right = sorted(posts.competitors.all(0, ALL, LIKES), key=lambda pair: (-pair[1], pair[0]))
         for count in (1, 5, 22, 23, 50, 89, 90, 91):
-            assert posts.best(0, ALL, LIKES, count) == right[:count]
-        assert posts.best(1, ALL, LIKES, 5) == []
+            assert posts.competitors.best(0, ALL, LIKES, count) == right[:count]
+        assert posts.competitors.best(1, ALL, LIKES, 5) == []
 
     def test_the_change_of_posts_that_joined_has_the_measured_ones_as_if_new(self) -> None:
         posts = watchlist(ONE, TWO, THREE)
@@ -330,6 +330,6 @@ class TestWhatIsKnown:
         everyone = [post(number) for number in range(5000)]
         posts = watchlist(*everyone, bounds=limits(max_posts=5000))
         posts.record(counts({post_id: (number,) for number, post_id in enumerate(everyone)}))
-        assert dict(posts.candidates(0, ALL, LIKES)) == {
+        assert dict(posts.competitors.all(0, ALL, LIKES)) == {
             post_id: float(number) for number, post_id in enumerate(everyone)
         }
