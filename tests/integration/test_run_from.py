@@ -133,7 +133,7 @@ def test_all_is_read_again_from_the_beginning_and_only_once(
         await_that(lambda: stream.committed() == {0: 20, 1: 10}, "all is committed")
         (told,) = worker.events("rewound")
         assert told["offsets"] == {f"{stream.topic}:0": 0, f"{stream.topic}:1": 0}
-        assert worker.metric("toptweets_tracked_posts") == 30
+        await_that(lambda: worker.metric("toptweets_tracked_posts") == 30, "all are tracked, each once")
         assert worker.stop(10) == 0, worker.log.read_text()
     with running_worker(*stream.where, stream.settings) as worker:
         worker.await_that("/readyz", "owns 4 of 4")
