@@ -113,10 +113,12 @@ class Checker:
         return findings
 
     def not_ready(self) -> list[str]:
-        """What is wrong with the workers that shall run; nothing, once all are ready."""
+        """What is wrong with the workers; nothing, once all that shall run are ready, and all others ended."""
         found = []
         for member in self.members:
             if not member.wanted:
+                if member.current is not None:
+                    found.append(f"{member.current.name} has not ended yet")
                 continue
             if (url := member.url) is None or member.current is None:
                 found.append(f"worker {member.number} does not run")
