@@ -113,7 +113,7 @@ class Checker:
         return findings
 
     def not_ready(self) -> list[str]:
-        """What is wrong with the workers; nothing, once those that shall run are ready, and all others ended."""
+        """What is wrong with the workers; nothing, once who shall run is ready, and all others have ended."""
         found = []
         for member in self.members:
             if not member.wanted:
