@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from kafka.errors import KafkaError
 
 from worker import parts
 from worker.intake import TopicNames, ensure_topics
+from worker.intake.topics import TopicsError
 from worker.logs import LastKafkaError
 from worker.model import Seconds
 from worker.threads import in_thread
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_TOPICS_AGAIN: Final = 0.5
 _FLUSH_TIMEOUT: Final = 1.0
 _AFTER_CLIENTS: Final = 0.5
 """Seconds that clients, which have the same bound, are given to say themselves what failed."""
@@ -80,7 +83,7 @@ async def connect(
         )
         try:
             async with asyncio.timeout(within + _AFTER_CLIENTS):
-                await in_thread(_ensure_topics, settings, kafka)
+                await in_thread(_ensure_topics_in_time, settings, kafka)
                 producer = await client_of(partial(parts.make_producer, kafka, telemetry), _close_producer)
                 clients = Clients(
                     producer,
@@ -99,6 +102,21 @@ async def connect(
             ) from error
         finally:
             telling.cancel()
+
+
+def _ensure_topics_in_time(settings: Settings, kafka: KafkaConnections) -> None:
+    """Try again while brokers come and go, as they do when all of it is started at once."""
+    deadline = time.monotonic() + settings.kafka.request_timeout
+    while True:
+        try:
+            _ensure_topics(settings, kafka)
+        except TopicsError as error:
+            passing = isinstance(error.__cause__, KafkaError) and error.__cause__.retriable
+            if not passing or time.monotonic() + _TOPICS_AGAIN > deadline:
+                raise
+            time.sleep(_TOPICS_AGAIN)
+        else:
+            return
 
 
 def _ensure_topics(settings: Settings, kafka: KafkaConnections) -> None:

@@ -105,3 +105,27 @@ class LastKafkaError(logging.Handler):
         kafka = logging.getLogger("kafka")
         kafka.removeHandler(self)
         kafka.propagate = self._propagated
+
+
+class KafkaErrors(logging.Handler):
+    """While in its block, knows whether kafka-python told its log of an error since it was asked last."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 -- what it is of does not matter
+        """See ``logging.Handler.emit``."""
+        self._heard = True
+
+    def take(self) -> bool:
+        """Whether there was one; from now on it counts as told."""
+        heard, self._heard = self._heard, False
+        return heard
+
+    def __enter__(self) -> Self:
+        logging.getLogger("kafka").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("kafka").removeHandler(self)

@@ -22,6 +22,7 @@ from worker.handles_topic import HandlesTopic
 from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames
 from worker.interpreter import calm_the_collector, lengthen_turns
 from worker.limits import tell_limits
+from worker.logs import KafkaErrors
 from worker.memory import MemoryWatch, resident_bytes
 from worker.model import Seconds
 from worker.owner import Owner
@@ -111,6 +112,7 @@ class Worker:
         self._watch = BrokerWatch(
             watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
         )
+        self._kafka_errors = KafkaErrors()
         self._memory = MemoryWatch(settings.run.memory_warning, resident_bytes)
         self._watchdog = Watchdog(self._progress, self._loop)
         self._api_watch = ApiWatch(settings.engagement.url, telemetry)
@@ -142,6 +144,7 @@ class Worker:
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._asker.close)
+            stack.enter_context(self._kafka_errors)
             producer, input_reader, sightings_reader = await self._connect(stack)
             kafka = parts.make_kafka_publisher(self.settings, self.telemetry)
             outlets = parts.make_outlets(
@@ -330,7 +333,7 @@ class Worker:
             self._handles.tell()
             self._api_watch.look()
             self._membership.look(self._watch)
-            if self._watch.down is not None:
+            if self._kafka_errors.take():
                 # kafka-python leaves a socket of each try to the collector, which we have look rarely.
                 gc.collect(_YOUNG)
             self._memory.look()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -68,19 +69,25 @@ def longest_unowned(
     whole: Span,
     excused: Iterable[Span] = (),
     *,
+    silenced: Iterable[float] = (),
     restored: bool = False,
 ) -> Unowned:
-    """The longest in the time ``whole``; time that is excused does not count. ``restored``: see ``owned``."""
+    """The longest in the time ``whole``; time that is excused does not count. ``restored``: see ``owned``.
+
+    ``silenced``: when any worker fell silent. The group then waits for that one's session to end, so that
+    time counts anew.
+    """
     spans: dict[int, list[Span]] = {number: [] for number in range(partitions)}
     for life in lives:
         for partition, of in owned(life, restored=restored).items():
             spans[partition] += of
-    excused = list(excused)
+    excused, silenced = list(excused), sorted(silenced)
     worst = Unowned(0.0)
     for partition, of in spans.items():
-        for begins, ends in without(without([whole], of), excused):
-            if ends - begins > worst.seconds:
-                worst = Unowned(ends - begins, partition, begins)
+        for span in without(without([whole], of), excused):
+            for begins, ends in _parted(span, silenced):
+                if ends - begins > worst.seconds:
+                    worst = Unowned(ends - begins, partition, begins)
     return worst
 
 
@@ -98,6 +105,11 @@ def without(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
             if begins < ends
         ]
     return left
+
+
+def _parted(span: Span, moments: Sequence[float]) -> list[Span]:
+    inside = [moment for moment in moments if span[0] < moment < span[1]]
+    return list(pairwise([span[0], *inside, span[1]]))
 
 
 def _event(line: str) -> tuple[str, float, Sequence[int]] | None:

@@ -27,6 +27,8 @@ UNOWNED_MARGIN: Final = 10.0
 """Seconds beside the session timeout in which a partition must have an owner again: noticing, joining, and
 restoring what it had."""
 
+_SILENCING: Final = {"kill_worker", "freeze_worker", "cut_worker", "hang_worker"}
+
 _WHOLE_SECONDS: Final = 1.0
 """Times of measurements are whole seconds: a Post may be due so much earlier."""
 
@@ -133,7 +135,8 @@ def _owners(story: Story, report: Report) -> None:
         *story.excused,
         *nobody_lives([(one.started_at, one.ended_at or now) for one in story.runs], story.whole),
     ]
-    worst = longest_unowned(lives, SIGHTINGS_PARTITIONS, story.whole, excused)
+    silenced = [begins for name, begins, _ in story.in_force if name.split()[0] in _SILENCING]
+    worst = longest_unowned(lives, SIGHTINGS_PARTITIONS, story.whole, excused, silenced=silenced)
     limit = SESSION + UNOWNED_MARGIN
     during = _in_force(story, (worst.begins, worst.begins + worst.seconds))
     report.tell("longest_unowned", worst.seconds, "s", limit=limit, partition=worst.partition, during=during)

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from kafka.errors import Cancelled, KafkaTimeoutError
 
-from worker.logs import set_up_logs
+from worker.logs import KafkaErrors, set_up_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,3 +73,23 @@ def test_of_a_client_that_we_closed_nothing_is_said(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
     client.error("Metadata refresh: failed %s", KafkaTimeoutError())
     assert "KafkaTimeoutError" in capsys.readouterr().err
+
+
+def test_whether_kafka_told_of_an_error_is_known_once_each_and_only_within_the_block(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("json", "warning")
+    client = logging.getLogger("kafka.net.manager")
+    with KafkaErrors() as errors:
+        client.warning("Bootstrap failed")
+        assert not errors.take()
+        # The log keeps the second of a row to itself.
+        client.error("Connection failed: %s", "one")
+        client.error("Connection failed: %s", "two")
+        assert errors.take()
+        assert not errors.take()
+        client.error("Connection failed: %s", "three")
+        assert errors.take()
+    client.error("Connection failed: %s", "four")
+    assert not errors.take()
+    assert capsys.readouterr().err.count("Connection failed") == 1

@@ -55,6 +55,12 @@ def test_excused_time_does_not_count() -> None:
     assert longest_unowned(lives, 1, (0, 40), [(12, 29)]).seconds == 2
 
 
+def test_time_counts_anew_from_when_one_more_worker_fell_silent() -> None:
+    lives = [Life("a", log(("assigned", 0, [0])), 10), Life("b", log(("assigned", 30, [0])), 40)]
+    assert longest_unowned(lives, 1, (0, 40), silenced=[18, 12, 35]) == Unowned(12, 0, 18)
+    assert longest_unowned(lives, 1, (0, 40), silenced=[9, 31]) == Unowned(20, 0, 10)
+
+
 @pytest.mark.parametrize(
     ("holes", "left"),
     [
