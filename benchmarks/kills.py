@@ -48,7 +48,7 @@ from sandbox.world import World
 from tests.tools.tcp_proxy import tcp_links
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 LIMIT: Final = 6000
 INTERRUPTED: Final = 130
@@ -161,8 +161,12 @@ class Kills:
         if repeats.needless:
             report.failures.append(
                 f"{len(repeats.needless)} IDs were asked for again although the journal held what was"
-                f" answered: {list(repeats.needless)[:20]}"
+                f" answered: {list(repeats.needless)[:20]}; kills: {self.killed_at}; of these the journal has"
+                f" {self._journalled({one for one, _, _ in repeats.needless[:20]})}"
             )
+
+    def _journalled(self, post_ids: Collection[int]) -> list[Journalled]:
+        return [one for one in self.journal if one.post_id in post_ids]
 
     def _take(self, record: Any, _: float) -> None:  # noqa: ANN401 -- kafka-python's
         if record.value is None or not record.key.isdigit():

@@ -24,10 +24,13 @@ class Journalled:
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Posts asked for again. ``needless``: no kill came between, or the journal held the measurement."""
+    """Posts asked for again. ``needless``: no kill came between, or the journal held the measurement.
+
+    Of these each is named with when it was asked for, and when before.
+    """
 
     excused: int
-    needless: Sequence[tuple[int, float]]
+    needless: Sequence[tuple[int, float, float]]
 
 
 def judge_repeats(
@@ -43,7 +46,7 @@ def judge_repeats(
     for one in journal:
         written[one.post_id].append(one)
     asked_at: dict[int, float] = {}
-    excused, needless = 0, list[tuple[int, float]]()
+    excused, needless = 0, list[tuple[int, float, float]]()
     for request in sorted(requests, key=lambda one: one.at):
         for post_id in request.post_ids:
             before = asked_at.get(post_id)
@@ -51,7 +54,7 @@ def judge_repeats(
                 if _is_excused(before, request.at, kills, written[post_id], slack):
                     excused += 1
                 else:
-                    needless.append((post_id, request.at))
+                    needless.append((post_id, request.at, before))
             asked_at[post_id] = request.at
     return Repeats(excused, needless)
 
