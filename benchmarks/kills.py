@@ -159,6 +159,9 @@ class Kills:
         repeats = judge_repeats(requests, self.killed_at, self.journal)
         report.tell("ids_repeated_needlessly", len(repeats.needless), "IDs", excused=repeats.excused)
         if repeats.needless:
+            of = {one for one, _, _ in repeats.needless}
+            told = [(one.at, one.answered, of & {*one.post_ids}) for one in requests if of & {*one.post_ids}]
+            report.failures.append(f"the requests with those: {told[:40]}")
             report.failures.append(
                 f"{len(repeats.needless)} IDs were asked for again although the journal held what was"
                 f" answered: {list(repeats.needless)[:20]}; kills: {self.killed_at}; of these the journal has"

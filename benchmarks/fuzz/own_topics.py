@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.chaos.looking import Finder, GoneError, Window
 from benchmarks.chaos.oracle import compare, right_boards, truth
+from benchmarks.chaos.trace import Topics
 from benchmarks.fuzz.stranger import NAME, Stranger
 from benchmarks.fuzz.watching import FuzzError, Watch
 from sandbox.world import World
@@ -49,6 +50,7 @@ class OwnTopicsFuzz:
         self._topic = broker.create_topic("fuzz-own-posts")
         self._stranger = Stranger(broker.bootstrap, self._names, PARTITIONS, seed)
         self._ids: set[int] = set()
+        self._suspects: set[int] = set()
         self._world = World(_SEED, growth_minutes=_GROWTH_MINUTES)
 
     def run(self, records: int) -> list[str]:
@@ -121,6 +123,7 @@ class OwnTopicsFuzz:
         began = time.monotonic()
         while wrong := self._wrong(workers):
             if time.monotonic() - began > _PATIENCE:
+                self._keep_evidence(workers)
                 raise FuzzError(f"{when}: {wrong[:5]}")
             time.sleep(0.5)
         self._tell("fuzz_own_settled", time.monotonic() - began, "s", when=when, posts=len(self._ids))
@@ -149,7 +152,19 @@ class OwnTopicsFuzz:
         known = {post_id: one.known for post_id, one in found.items()}
         campaigns = {post_id: one.campaigns for post_id, one in found.items()}
         right = right_boards(campaigns, known, truth(self._world, known), METRICS, TOP)
-        return [str(one) for window in windows for one in compare(window.name, right, window.boards())]
+        wrong = [one for window in windows for one in compare(window.name, right, window.boards())]
+        rows = [row for one in wrong for row in (one.expected, one.got) if row is not None]
+        self._suspects = {row.post_id for row in rows}
+        return [str(one) for one in wrong]
+
+    def _keep_evidence(self, workers: Sequence[Running]) -> None:
+        """What the topics hold, and the workers know, of the Posts that are on wrong boards."""
+        topics = Topics(self._broker.bootstrap, GROUP, self._topic, PARTITIONS)
+        topics.write_trace(self._directory / "astray.jsonl", self._suspects)
+        topics.write_partials(self._directory / "partials.jsonl")
+        with (self._directory / "posts.jsonl").open("a") as out:
+            for worker in workers:
+                out.writelines(worker.get(f"/api/posts/{one}").text + "\n" for one in self._suspects)
 
     def _counted(self, workers: Sequence[Running]) -> list[str]:
         """Every Sighting is counted as taken or refused, and of the rest something was refused."""
