@@ -38,7 +38,7 @@ def judge_repeats(
 ) -> Repeats:
     """Judge each ask of a Post after the one before it.
 
-    A repeat is excused by the first kill after the ask before it: what was in flight then, or was answered
+    What the API did not answer had to be asked again. A repeat is excused by the first kill after the ask before it: what was in flight then, or was answered
     and not in the journal yet, must be asked for again. ``slack``: times of measurements are whole seconds.
     """
     kills = sorted(kills)
@@ -55,7 +55,8 @@ def judge_repeats(
                     excused += 1
                 else:
                     needless.append((post_id, request.at, before))
-            asked_at[post_id] = request.at
+            if request.answered:
+                asked_at[post_id] = request.at
     return Repeats(excused, needless)
 
 

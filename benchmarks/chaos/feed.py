@@ -28,6 +28,8 @@ _OF_FATES: Final = (90, 4, 6)
 _KINDS: Final = ("new", "again", "retweet", "unreadable", "delete")
 _OF_KINDS: Final = (60, 22, 12, 3, 3)
 _DAY: Final = 86_400.0
+_YOUNGEST: Final = 2.0
+"""Seconds: measurements are of whole ones, and what was measured before it was born would be due at once."""
 _YOUNG: Final = 7200.0
 _DELETE_AFTER: Final = 10.0
 _LOW_BITS: Final = 22
@@ -139,7 +141,7 @@ class Feed:
 
     def _write_new(self) -> None:
         (fate,) = self._chance.choices(_FATES, _OF_FATES)
-        age = self._chance.uniform(0, _YOUNG) + (4 * _DAY if fate == "old" else 0)
+        age = self._chance.uniform(_YOUNGEST, _YOUNG) + (4 * _DAY if fate == "old" else 0)
         post_id = first_post_id(Timestamp(time.time() - age)) | self._chance.getrandbits(_LOW_BITS)
         fed = Fed(fate, time.monotonic())
         with self._lock:

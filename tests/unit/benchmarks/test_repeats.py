@@ -34,3 +34,8 @@ def test_only_the_first_kill_after_an_answer_excuses_its_repeat() -> None:
     held_later = [Journalled(1, 10.0, written_at=16.0)]
     assert judge_repeats(TWICE, [15.0, 18.0], held_later) == Repeats(1, [])
     assert judge_repeats(TWICE, [18.0], held_later) == Repeats(0, [(1, 20.0, 10.0)])
+
+
+def test_what_the_api_did_not_answer_had_to_be_asked_again() -> None:
+    requests = [Asked(10.0, [1], answered=False), *TWICE[1:]]
+    assert judge_repeats(requests, [], []) == Repeats(0, [])
