@@ -38,8 +38,9 @@ def judge_repeats(
 ) -> Repeats:
     """Judge each ask of a Post after the one before it.
 
-    What the API did not answer had to be asked again. A repeat is excused by the first kill after the ask before it: what was in flight then, or was answered
-    and not in the journal yet, must be asked for again. ``slack``: times of measurements are whole seconds.
+    What the API did not answer had to be asked again. A repeat is excused by the first kill after the ask
+    before it: what was in flight then, or was answered and not in the journal yet, must be asked for again.
+    ``slack``: times of measurements are whole seconds.
     """
     kills = sorted(kills)
     written = defaultdict[int, list[Journalled]](list)
