@@ -240,6 +240,7 @@ def make_journal(
         inbox,
         TopicNames(settings.kafka.group),
         KeeperSettings(Seconds(journal.interval), Seconds(journal.linger), settings.watchlist.queue_posts),
+        partitions=settings.kafka.sightings_partitions,
         in_flight=journal.in_flight,
         queue_posts=settings.watchlist.queue_posts,
         holds=membership.holds,

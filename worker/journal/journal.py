@@ -8,6 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.intake.commits import Commits
+from worker.intake.forwarder import partition_of
 from worker.journal.keeper import Holds, Keeper, KeeperSettings
 from worker.journal.reader import JournalReader
 from worker.journal.writer import JournalWriter
@@ -26,8 +27,9 @@ _FLUSH_EVERY: Final = 0.25
 class Journal:
     """Keeper, writer and reader of one worker's run, which signs with a name of its own.
 
-    ``commits`` are the ``sightings`` offsets that the journal covers. ``in_flight`` and ``queue_posts`` bound
-    what is under way to it and from it. Make it in the event loop that runs it.
+    ``partitions`` is how many ``sightings`` has. ``commits`` are the ``sightings`` offsets that the journal
+    covers. ``in_flight`` and ``queue_posts`` bound what is under way to it and from it. Make it in the event
+    loop that runs it.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Journal:
         names: TopicNames,
         settings: KeeperSettings,
         *,
+        partitions: int,
         in_flight: int,
         queue_posts: int,
         holds: Holds,
@@ -54,6 +57,7 @@ class Journal:
             names.journal,
             by,
             inbox,
+            belongs=lambda post_id, partition: partition_of(post_id, partitions) == partition,
             queue_posts=queue_posts,
             failed=failed,
             clock=clock,

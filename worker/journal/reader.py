@@ -13,7 +13,7 @@ from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFaile
 
 from worker.formats.ids import read_id_bytes
 from worker.formats.journal import CLAIM_KEY, Claim, Epoch, Retired, decode, writer_of
-from worker.formats.reasons import Reason
+from worker.formats.reasons import Reason, unreadable
 from worker.intake.inbox import Foreign, Journaled, JournalEnd
 from worker.intake.polling import end_of, position_of
 from worker.model import SavedPost, Unreadable
@@ -70,7 +70,8 @@ class JournalReader:
     """Restores partitions into the Inbox, and goes on reading what is written into those that are ours.
 
     A partition is restored when our own claim is read: all before it is, by then, for good. ``by``: how this
-    worker signs what it writes. ``queue_posts``: Posts that may wait in the Inbox.
+    worker signs what it writes. ``belongs``: whether a Post is of a partition; what another's journal tells
+    of it is refused. ``queue_posts``: Posts that may wait in the Inbox.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class JournalReader:
         by: str,
         inbox: Inbox,
         *,
+        belongs: Callable[[PostId, int], bool],
         queue_posts: int,
         failed: Callable[[BaseException], None],
         clock: Clock,
@@ -87,6 +89,7 @@ class JournalReader:
         self._topic = topic
         self._by = by
         self._inbox = inbox
+        self._belongs = belongs
         self._queue_posts = queue_posts
         self._failed = failed
         self._clock = clock
@@ -228,6 +231,8 @@ class JournalReader:
         self, partition: int, reading: _Reading, record: Record, items: dict[PostId, SavedPost | Retired]
     ) -> None:
         item = decode(record.key, record.value)
+        if isinstance(item, SavedPost | Retired) and not self._belongs(item.post_id, partition):
+            item = unreadable(Reason.JOURNAL_MALFORMED, f"key: Post {item.post_id} is of another partition.")
         if isinstance(item, SavedPost | Retired):
             items[item.post_id] = item
             if reading.stale:

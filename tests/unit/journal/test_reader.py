@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TOPIC = "g.journal"
 OURS, OTHER, THIRD = "0a1b2c3d", "ffffffff", "eeeeeeee"
 TURN = 3
+ASTRAY = 666
+"""A Post that is of no partition here."""
 EPOCH = Epoch(0, 5)
 LOWER, HIGHER, NEXT_ERA = Epoch(0, 4), Epoch(0, 6), Epoch(1, 1)
 PLACE, NEXT = Partition(TOPIC, 0), Partition(TOPIC, 1)
@@ -60,6 +62,7 @@ class Bench:
             TOPIC,
             OURS,
             self.inbox,
+            belongs=lambda post_id, _: post_id != ASTRAY,
             queue_posts=queue_posts,
             failed=self.failures.append,
             clock=self.clock,
@@ -451,5 +454,19 @@ def test_of_a_restored_partition_claims_below_and_above_ours_are_told() -> None:
             Foreign(0, TURN, (), LOWER),
             Foreign(0, TURN, (PostId(2),), HIGHER),
         ]
+
+    _run(check)
+
+
+def test_what_a_journal_tells_of_a_post_of_another_partition_is_refused() -> None:
+    async def check() -> None:
+        bench = Bench()
+        script = {PLACE: [post(1), post(ASTRAY), tombstone(ASTRAY), claim()]}
+        with capture_logs() as logs:
+            events = await bench.run(script)
+        assert _restored(events) == {1: 1.0}
+        assert bench.value("journal_records_refused_total") == 2
+        (log,) = [log for log in logs if log["event"] == "journal_record_refused"]
+        assert str(ASTRAY) in log["detail"]
 
     _run(check)
