@@ -44,6 +44,8 @@ def _samples() -> Iterator[Scraped]:
 def _worker(directory: Path) -> Iterator[Scraped]:
     """A worker that has measured the Posts of one campaign. Nothing went wrong, so it has no dead letters."""
     quick = {"KAFKA__SESSION_TIMEOUT": "2s", "KAFKA__HEARTBEAT_INTERVAL": "400ms"}
+    # The limits that are not set by default: each has its share shown.
+    quick |= {"ENGAGEMENT__HANDLES_PER_MONTH": "100", "RUN__MEMORY_WARNING": "4GiB"}
     with running_broker("tansu") as broker, running_sandbox(directory) as sandbox:
         topic = broker.create_topic()
         _produce(broker.bootstrap, topic)

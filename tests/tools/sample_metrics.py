@@ -5,11 +5,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    start_http_server,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from worker import telemetry
+from worker.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +48,7 @@ class _Boards(Collector):
 
 
 def sample_registry() -> CollectorRegistry:
-    """Every metric of ``telemetry.py``, each with a value."""
+    """Every metric of ``telemetry.py``, each with a value, and those of the process."""
     registry = CollectorRegistry()
     worker = telemetry.Telemetry(registry)
     for metric in vars(worker).values():
@@ -51,7 +59,10 @@ def sample_registry() -> CollectorRegistry:
                 child.observe(1)
             else:
                 child.inc()
+    for setting in LIMITS:
+        worker.limits.labels(setting).set(10)
     worker.build.info({"version": "0.1.0"})
+    ProcessCollector(registry=registry)
     registry.register(_Boards())
     return registry
 
