@@ -26,23 +26,12 @@ from panels import (
     variable,
 )
 
+from worker.limits import LIMITS
+
 _OUTPUT: Final = Path(__file__).parent / "dashboards" / "top-tweets.json"
 _BOARD: Final = '{campaign="$campaign", metric="$metric"}'
-_LIMITED: Final = {
-    "watchlist.max_posts": "toptweets_tracked_posts",
-    "watchlist.max_campaigns": "toptweets_campaigns",
-    "watchlist.queue_posts": "toptweets_sightings_queue_posts",
-    "intake.recent_posts": "toptweets_recent_posts",
-    "kafka.in_flight_forwards": "toptweets_forwards_in_flight",
-    "kafka.buffer_bytes": "toptweets_forwards_in_flight_bytes",
-    "engagement.requests_per_minute": "toptweets_quota_used_requests",
-    "engagement.in_flight": "toptweets_requests_in_flight",
-    "engagement.handles_per_month": "toptweets_handles_used",
-    "publish.http.max_connections": "toptweets_http_connections",
-    "publish.http.max_streams": "toptweets_streams",
-    "run.memory_warning": "process_resident_memory_bytes",
-}
-"""Settings that are limits, and the gauges of what they limit."""
+_NO_SHARE: Final = "publish.prometheus_series"
+"""Its gauge counts what is beyond the limit."""
 _METRICS: Final = 'label_values(toptweets_board_score{campaign="$campaign"}, metric)'
 
 
@@ -345,7 +334,8 @@ def state() -> list[Json]:
                     f' / on (job, instance) toptweets_limit{{setting="{setting}"}})',
                     setting,
                 )
-                for setting, gauge in _LIMITED.items()
+                for setting, gauge in LIMITS.items()
+                if setting != _NO_SHARE
             ),
             unit="percentunit",
         ),
