@@ -31,6 +31,8 @@ _PROBE_TIMEOUT: Final = 1.0
 _LARGEST_PROBE_ANSWER: Final = 1_000_000
 _HEAD: Final = 2000
 
+_ports_given: set[int] = set()
+
 # Runs before the command, in its process: ask to be killed when the parent ends (prctl's PR_SET_PDEATHSIG),
 # and end at once when it already has. A program of its own, since code between fork and exec may deadlock
 # in a threaded parent.
@@ -101,10 +103,17 @@ def start_embedded_broker(port: int = 0, *, start_timeout: float = _START_TIMEOU
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that is free now; another process may take it before the caller."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback address that is free now; another process may take it before the caller.
+
+    Never one that this process was given before: it may not listen there yet.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind((_HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port not in _ports_given:
+            _ports_given.add(port)
+            return port
 
 
 def start_tied(

@@ -277,7 +277,7 @@ def test_a_refused_login_is_an_error_that_says_so(tmp_path: Path) -> None:
         settings = quick_settings(
             broker,
             _group(),
-            kafka__request_timeout="4s",
+            kafka__request_timeout="10s",
             kafka__security__security_protocol="SASL_PLAINTEXT",
             kafka__security__sasl_mechanism="PLAIN",
             kafka__security__sasl_plain_username="anna",
@@ -285,7 +285,7 @@ def test_a_refused_login_is_an_error_that_says_so(tmp_path: Path) -> None:
         )
         address = f"127.0.0.1:{port}"
         with starting_worker(tmp_path, address, "posts", NOBODY, settings) as worker:
-            error = _cannot_run(worker, BOUND)
+            error = _cannot_run(worker, 2 * BOUND)
             assert "wr0ng" not in worker.log.read_text()
         assert "Authentication failed" in error
         settings["KAFKA__SECURITY__SASL_PLAIN_PASSWORD"] = "right"
