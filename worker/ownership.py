@@ -18,13 +18,14 @@ class Ownership:
     def __init__(self, total: int) -> None:
         self.total = total
         self.listeners: list[Callable[[], None]] = []
+        self.joined = False
+        """Whether it was ever given a partition."""
         self._owned: set[int] = set()
         self._restoring: set[int] = set()
-        self._joined = False
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """These are ours now, and will be read from their beginning."""
-        self._joined = True
+        self.joined = True
         self._restoring |= set(partitions)
         self._owned |= set(partitions)
         self._tell()
@@ -60,11 +61,11 @@ class Ownership:
     @property
     def restored(self) -> bool:
         """Whether this worker is in the group and has read all that it owns."""
-        return self._joined and not self._restoring
+        return self.joined and not self._restoring
 
     def describe(self) -> str:
         """A sentence on the state."""
-        if not self._joined:
+        if not self.joined:
             return "joining the group"
         if self._restoring:
             return f"reading {len(self._restoring)} of {len(self._owned)} partitions"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.engagement import Accounts, Handles
-    from worker.intake import Inbox
+    from worker.intake import Inbox, Joining
     from worker.intake.commits import Commits
     from worker.merging import Merger
     from worker.model import Clock
@@ -165,6 +165,7 @@ def make_input_reader(
     settings: Settings,
     consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
     producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    joining: Joining,
     *,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
@@ -187,6 +188,7 @@ def make_input_reader(
     return InputReader(
         consumer,
         forwarder,
+        joining,
         failed=failed,
         progressed=progressed,
         clock=clock,
@@ -199,6 +201,7 @@ def make_sightings_reader(
     consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
     inbox: Inbox,
     commits: Commits,
+    joining: Joining,
     *,
     membership: Membership,
     failed: Callable[[BaseException], None],
@@ -211,6 +214,7 @@ def make_sightings_reader(
         consumer,
         inbox,
         commits,
+        joining,
         partitions=settings.kafka.sightings_partitions,
         queue_posts=settings.watchlist.queue_posts,
         membership=membership,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worker.intake.clients import Consumer, Partition, Record
     from worker.intake.commits import Taken
     from worker.intake.forwarder import Forwarder
+    from worker.intake.joining import Joining
     from worker.model import Clock, Seconds
     from worker.telemetry import Telemetry
 
@@ -38,6 +39,7 @@ class InputReader:
         self,
         consumer: Consumer,
         forwarder: Forwarder,
+        joining: Joining,
         *,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
@@ -48,7 +50,7 @@ class InputReader:
         self._forwarder = forwarder
         self._clock = clock
         self._polling = Polling(
-            "input", consumer, self, failed=failed, progressed=progressed, clock=clock, telemetry=telemetry
+            consumer, self, joining, failed=failed, progressed=progressed, clock=clock, telemetry=telemetry
         )
         self._commits = Commits()
         self._lost: set[Partition] = set()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worker.intake.clients import Consumer, Partition, Record
     from worker.intake.commits import Commits, Taken
     from worker.intake.inbox import Inbox
+    from worker.intake.joining import Joining
     from worker.model import Clock, Seconds, Sighting
     from worker.telemetry import Telemetry
 
@@ -62,6 +63,7 @@ class SightingsReader:
         consumer: Consumer,
         inbox: Inbox,
         commits: Commits,
+        joining: Joining,
         *,
         partitions: int,
         queue_posts: int,
@@ -82,9 +84,9 @@ class SightingsReader:
         self._clock = clock
         self._telemetry = telemetry
         self._polling = Polling(
-            "sightings",
             consumer,
             self,
+            joining,
             longest_poll=prove_every,
             failed=failed,
             progressed=progressed,

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from tests.unit.intake.fakes import FIRST, PATIENCE, SECOND, FakeClock, FakeConsumer, FakeProducer, records
 from worker.formats.record import RecordReader
 from worker.formats.rules import ReadingRules
-from worker.intake import Forwarder, InputReader, TopicNames, input_reader
+from worker.intake import Forwarder, InputReader, Joining, TopicNames, input_reader
 from worker.intake.recent import RecentPosts
 from worker.model import Seconds
 from worker.telemetry import Telemetry
@@ -44,6 +44,7 @@ class Bench:
         self.reader = InputReader(
             self.consumer,
             forwarder,
+            Joining("input", Seconds(10.0), self.clock, telemetry),
             failed=self.failures.append,
             progressed=self._pass_time,
             clock=self.clock,

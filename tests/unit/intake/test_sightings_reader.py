@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.unit.intake.fakes import PATIENCE, FakeClock, FakeConsumer, FakeRecord
 from worker.formats.wire import encode_sighting, encode_tombstone
-from worker.intake import Assigned, Batch, Event, Inbox, Restored, Revoked, SightingsReader
+from worker.intake import Assigned, Batch, Event, Inbox, Joining, Restored, Revoked, SightingsReader
 from worker.intake.clients import Partition
 from worker.intake.commits import Commits, Turn
 from worker.intake.forwarder import partition_of
@@ -64,6 +64,7 @@ class Bench:
             self.consumer,
             self.inbox,
             self.commits,
+            Joining("sightings", Seconds(10.0), self.clock, self.telemetry),
             membership=self,
             prove_every=Seconds(1.0),
             partitions=PARTITIONS,
