@@ -189,6 +189,7 @@ def make_input_reader(
         consumer,
         forwarder,
         joining,
+        session=Seconds(kafka.session_timeout),
         failed=failed,
         progressed=progressed,
         clock=clock,
@@ -210,6 +211,7 @@ def make_sightings_reader(
     telemetry: Telemetry,
 ) -> SightingsReader:
     """What reads the ``sightings`` partitions that this worker owns."""
+    session = Seconds(settings.kafka.session_timeout)
     return SightingsReader(
         consumer,
         inbox,
@@ -218,7 +220,8 @@ def make_sightings_reader(
         partitions=settings.kafka.sightings_partitions,
         queue_posts=settings.watchlist.queue_posts,
         membership=membership,
-        prove_every=prove_every(Seconds(settings.kafka.session_timeout)),
+        session=session,
+        prove_every=prove_every(session),
         failed=failed,
         progressed=progressed,
         clock=clock,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from kafka import ConsumerRebalanceListener
 
-from worker.intake.commits import Commits, as_offsets, commit_last
+from worker.intake.commits import Commits, CommitTrouble, as_offsets, commit_last
 from worker.intake.polling import Polling
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class InputReader:
         forwarder: Forwarder,
         joining: Joining,
         *,
+        session: Seconds,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -56,7 +57,7 @@ class InputReader:
         self._lost: set[Partition] = set()
         self._lock = threading.Lock()
         self._committed_at = clock.monotonic()
-        self._commit_troubled = False
+        self._commit_trouble = CommitTrouble("commit", session, clock)
 
     def start(self, topics: Sequence[str], pattern: str | None) -> None:
         """Subscribe and begin to read."""
@@ -146,15 +147,11 @@ class InputReader:
             )
 
     def _told(self, taken: Taken, response: object) -> None:
-        failed = isinstance(response, Exception)
-        if failed:
+        if isinstance(response, Exception):
             self._commits.failed(taken)
-        if failed != self._commit_troubled:
-            self._commit_troubled = failed
-            if failed:
-                _log.warning("commit_failing", error=repr(response))
-            else:
-                _log.info("commit_works_again")
+            self._commit_trouble.failed(response)
+        else:
+            self._commit_trouble.worked()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
