@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _log = structlog.get_logger(__name__)
+
+_FULL: Final = "the Watchlist is full of Posts never measured"
 
 
 class Ownership:
@@ -20,6 +22,8 @@ class Ownership:
         self.listeners: list[Callable[[], None]] = []
         self.joined = False
         """Whether it was ever given a partition."""
+        self.waits_for_room = False
+        """Whether what was read waits, as the Watchlist is full of Posts never measured."""
         self._owned: set[int] = set()
         self._restoring: set[int] = set()
 
@@ -68,8 +72,10 @@ class Ownership:
         if not self.joined:
             return "joining the group"
         if self._restoring:
-            return f"reading {len(self._restoring)} of {len(self._owned)} partitions"
-        return f"owns {len(self._owned)} of {self.total} partitions"
+            told = f"reading {len(self._restoring)} of {len(self._owned)} partitions"
+        else:
+            told = f"owns {len(self._owned)} of {self.total} partitions"
+        return f"{told}; {_FULL}" if self.waits_for_room else told
 
     def _tell(self) -> None:
         for listener in self.listeners:

@@ -23,6 +23,18 @@ def test_it_is_restored_once_it_joined_and_read_all_that_it_owns() -> None:
     ]
 
 
+def test_a_full_watchlist_is_told_of_also_by_a_worker_that_had_read_all() -> None:
+    ownership = Ownership(3)
+    ownership.assigned([0])
+    ownership.waits_for_room = True
+    full = "the Watchlist is full of Posts never measured"
+    told = [ownership.describe()]
+    ownership.was_restored(0)
+    told.append(ownership.describe())
+    assert told == [f"reading 1 of 1 partitions; {full}", f"owns 1 of 3 partitions; {full}"]
+    assert ownership.restored
+
+
 def test_a_revoked_partition_is_not_owned_and_not_waited_for() -> None:
     ownership = Ownership(2)
     ownership.assigned([0, 1])
