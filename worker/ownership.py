@@ -26,6 +26,7 @@ class Ownership:
         """Whether what was read waits, as the Watchlist is full of Posts never measured."""
         self._owned: set[int] = set()
         self._restoring: set[int] = set()
+        self._read: set[int] = set()
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """These are ours now, and will be read from their beginning."""
@@ -38,6 +39,7 @@ class Ownership:
         """These are another worker's now."""
         self._owned -= set(partitions)
         self._restoring -= set(partitions)
+        self._read -= set(partitions)
         self._tell()
 
     def was_restored(self, partition: int) -> None:
@@ -45,8 +47,10 @@ class Ownership:
         if partition not in self._restoring:
             return
         self._restoring.discard(partition)
+        self._read.add(partition)
         if self.restored:
-            _log.info("restored", partitions=len(self._owned))
+            _log.info("restored", partitions=tuple(sorted(self._read)), owned=len(self._owned))
+            self._read.clear()
         self._tell()
 
     def owns(self, partition: int) -> bool:
