@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.structs import MemberState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,10 @@ class GroupMember(KafkaConsumer):  # type: ignore[misc]  # kafka-python is untyp
     def on_joined(self, call: Callable[[int], None]) -> None:
         """Have this called with the generation of each join that completes, before any listener is."""
         self._assignor.joined = call
+
+    def is_member(self) -> bool:
+        """Whether a join is complete and no other is under way, as far as is known without asking."""
+        return bool(self.group_metadata().state is MemberState.STABLE)
 
     def _is_expelled(self) -> bool:
         known = self.group_metadata()

@@ -95,7 +95,7 @@ class Owner:
             items = self._tracker.restore(event.partition, items, self._clock.now())
             if items:
                 self._news()
-                await self._wait_for_room()
+                await self._wait_for_room_in_the_watchlist()
         await asyncio.sleep(0)
 
     async def _take_batch(self, batch: Batch) -> None:
@@ -107,11 +107,18 @@ class Owner:
             items = items[taken:]
             self._news()
             if items:
-                await self._wait_for_room()
+                await self._wait_for_room_in_the_watchlist()
         if self._ownership.owns(batch.partition):
             self._journal.keeper.took(batch.partition, batch.items, batch.offset)
         # Other loops come to their turn also while a backlog is read.
         await asyncio.sleep(0)
+
+    async def _wait_for_room_in_the_watchlist(self) -> None:
+        self._ownership.waits_for_room = True
+        try:
+            await self._wait_for_room()
+        finally:
+            self._ownership.waits_for_room = False
 
     async def _wait_for_room(self) -> None:
         """Until an answer may have made some. Partitions taken away meanwhile make some too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_FULL: Final = "the Watchlist is full of Posts never measured"
+
 
 class Ownership:
     """Partitions owned and restored, of ``total``. The ``listeners`` are called after every change."""
@@ -18,13 +20,17 @@ class Ownership:
     def __init__(self, total: int) -> None:
         self.total = total
         self.listeners: list[Callable[[], None]] = []
+        self.joined = False
+        """Whether it was ever given a partition."""
+        self.waits_for_room = False
+        """Whether what was read waits, as the Watchlist is full of Posts never measured."""
         self._owned: set[int] = set()
         self._restoring: set[int] = set()
-        self._joined = False
+        self._read: set[int] = set()
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """These are ours now, and will be read from their beginning."""
-        self._joined = True
+        self.joined = True
         self._restoring |= set(partitions)
         self._owned |= set(partitions)
         self._tell()
@@ -33,6 +39,7 @@ class Ownership:
         """These are another worker's now."""
         self._owned -= set(partitions)
         self._restoring -= set(partitions)
+        self._read -= set(partitions)
         self._tell()
 
     def was_restored(self, partition: int) -> None:
@@ -40,8 +47,10 @@ class Ownership:
         if partition not in self._restoring:
             return
         self._restoring.discard(partition)
+        self._read.add(partition)
         if self.restored:
-            _log.info("restored", partitions=len(self._owned))
+            _log.info("restored", partitions=tuple(sorted(self._read)), owned=len(self._owned))
+            self._read.clear()
         self._tell()
 
     def owns(self, partition: int) -> bool:
@@ -60,15 +69,17 @@ class Ownership:
     @property
     def restored(self) -> bool:
         """Whether this worker is in the group and has read all that it owns."""
-        return self._joined and not self._restoring
+        return self.joined and not self._restoring
 
     def describe(self) -> str:
         """A sentence on the state."""
-        if not self._joined:
+        if not self.joined:
             return "joining the group"
         if self._restoring:
-            return f"reading {len(self._restoring)} of {len(self._owned)} partitions"
-        return f"owns {len(self._owned)} of {self.total} partitions"
+            told = f"reading {len(self._restoring)} of {len(self._owned)} partitions"
+        else:
+            told = f"owns {len(self._owned)} of {self.total} partitions"
+        return f"{told}; {_FULL}" if self.waits_for_room else told
 
     def _tell(self) -> None:
         for listener in self.listeners:

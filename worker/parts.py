@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.engagement import Accounts, Handles
-    from worker.intake import Inbox
+    from worker.intake import Inbox, Joining
     from worker.intake.commits import Commits
     from worker.merging import Merger
     from worker.model import Clock
@@ -165,6 +165,7 @@ def make_input_reader(
     settings: Settings,
     consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
     producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    joining: Joining,
     *,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
@@ -187,6 +188,8 @@ def make_input_reader(
     return InputReader(
         consumer,
         forwarder,
+        joining,
+        session=Seconds(kafka.session_timeout),
         failed=failed,
         progressed=progressed,
         clock=clock,
@@ -199,6 +202,7 @@ def make_sightings_reader(
     consumer: Any,  # noqa: ANN401 -- kafka-python is untyped
     inbox: Inbox,
     commits: Commits,
+    joining: Joining,
     *,
     membership: Membership,
     failed: Callable[[BaseException], None],
@@ -207,14 +211,17 @@ def make_sightings_reader(
     telemetry: Telemetry,
 ) -> SightingsReader:
     """What reads the ``sightings`` partitions that this worker owns."""
+    session = Seconds(settings.kafka.session_timeout)
     return SightingsReader(
         consumer,
         inbox,
         commits,
+        joining,
         partitions=settings.kafka.sightings_partitions,
         queue_posts=settings.watchlist.queue_posts,
         membership=membership,
-        prove_every=prove_every(Seconds(settings.kafka.session_timeout)),
+        session=session,
+        prove_every=prove_every(session),
         failed=failed,
         progressed=progressed,
         clock=clock,

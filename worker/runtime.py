@@ -19,7 +19,7 @@ from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.engagement import Circuit, Handles, Quota
 from worker.handles_topic import HandlesTopic
-from worker.intake import BrokerWatch, Inbox, InputReader, SightingsReader, TopicNames
+from worker.intake import BrokerWatch, Inbox, InputReader, Joining, SightingsReader, TopicNames
 from worker.interpreter import calm_the_collector, lengthen_turns
 from worker.limits import tell_limits
 from worker.logs import KafkaErrors
@@ -68,6 +68,9 @@ class Worker:
         self._progress = Progress(Seconds(settings.run.stalled_after), clock, telemetry)
         self._names = TopicNames(settings.kafka.group)
         self._kafka = KafkaConnections(settings.kafka)
+        session = Seconds(settings.kafka.session_timeout)
+        self._joining_input = Joining("input", session, clock, telemetry)
+        self._joining_owners = Joining("sightings", session, clock, telemetry)
         self._inbox = Inbox()
         self._ownership = Ownership(settings.kafka.sightings_partitions)
         self._accounts = api.make_accounts(settings.engagement.accounts_file)
@@ -121,6 +124,8 @@ class Worker:
             self.tracker,
             planner=self._planner,
             ownership=self._ownership,
+            joining_input=self._joining_input,
+            joining_owners=self._joining_owners,
             merger=self._sharing.merger,
             journal=self._journal,
             circuit=self._circuit,
@@ -235,6 +240,7 @@ class Worker:
             self.settings,
             clients.reading,
             producer,
+            self._joining_input,
             failed=self.fail,
             progressed=self._progress.of("input"),
             clock=self.clock,
@@ -245,6 +251,7 @@ class Worker:
             clients.owning,
             self._inbox,
             self._journal.commits,
+            self._joining_owners,
             membership=self._membership,
             failed=self.fail,
             progressed=self._progress.of("sightings"),

@@ -92,6 +92,18 @@ class Telemetry:
             ["consumer"],
             registry=registry,
         )
+        self.joined = Gauge(
+            "toptweets_consumer_joined",
+            "1 while a consumer is a member of its group, also without partitions; 0 while it joins",
+            ["consumer"],  # input, sightings
+            registry=registry,
+        )
+        self.partitions_owned = Gauge(
+            "toptweets_partitions_owned",
+            "Partitions that a consumer was assigned by its group",
+            ["consumer"],
+            registry=registry,
+        )
         self.kafka_up = Gauge(
             "toptweets_kafka_up", "1 while brokers answer, 0 while they do not", ["client"], registry=registry
         )

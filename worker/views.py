@@ -13,7 +13,7 @@ from worker.watchlist import State
 if TYPE_CHECKING:
     from worker.api_watch import ApiWatch
     from worker.engagement import Circuit
-    from worker.intake import BrokerWatch
+    from worker.intake import BrokerWatch, Joining
     from worker.journal import Journal
     from worker.merging import Merger
     from worker.model import PostId, Timestamp
@@ -34,6 +34,8 @@ class Views:
         *,
         planner: AgeDecay,
         ownership: Ownership,
+        joining_input: Joining,
+        joining_owners: Joining,
         merger: Merger,
         journal: Journal,
         circuit: Circuit,
@@ -44,6 +46,8 @@ class Views:
         self._tracker = tracker
         self._planner = planner
         self._ownership = ownership
+        self._joining_input = joining_input
+        self._joining_owners = joining_owners
         self._merger = merger
         self._journal = journal
         self._circuit = circuit
@@ -87,17 +91,25 @@ class Views:
     def ready(self) -> Health:
         """The worker has read its partitions and the others' boards, so that its leaderboards are whole.
 
-        The rest is told for whoever looks: while the journal cannot be written, or brokers or the API are
-        down, the boards are still served.
+        The rest is told for whoever looks: while a group is joined anew, the journal cannot be written, or
+        brokers or the API are down, the boards are still served.
         """
         checks = {
-            "sightings": self._ownership.describe(),
+            "input": self._joining_input.describe(),
+            "sightings": self._describe_sightings(),
             "partials": "read" if self._merger.complete else "reading what the other workers tell",
             "journal": self._journal.describe(),
             "kafka": self._watch.down or "answers",
             "api": self._circuit.reason or self._api.describe(),
         }
         return Health(self._ownership.restored and self._merger.complete, checks)
+
+    def _describe_sightings(self) -> str:
+        """What is owned and read; and, as that is not lost at once, whether the group is joined meanwhile."""
+        if not self._ownership.joined:
+            return self._joining_owners.describe()
+        joining, owned = self._joining_owners.under_way(), self._ownership.describe()
+        return owned if joining is None else f"{joining}; {owned}"
 
     def _due_at(self, state: State, post_id: PostId) -> Timestamp | None:
         watchlist = self._tracker.watchlist

@@ -224,6 +224,13 @@ def intake() -> list[Json]:
             query("sum(toptweets_sightings_queue_posts)", "queued sightings"),
             unit="short",
         ),
+        over_time(
+            "Places in the groups",
+            "Partitions that workers were assigned, and consumers that are outside of their group and join.",
+            query("sum by (consumer) (toptweets_partitions_owned)", "partitions of {{consumer}}"),
+            query("sum by (consumer) (1 - toptweets_consumer_joined)", "{{consumer}} joining"),
+            unit="short",
+        ),
     ]
 
 

@@ -93,6 +93,7 @@ def test_held_back_partitions_stay_in_the_group_and_new_ones_are_held_back_too(
         )
         held = first.metric("toptweets_records_total", outcome="owned")
         assert held < posts
+        assert "the Watchlist is full of Posts never measured" in first.get("/readyz").text
         # Longer than a session: who did not heartbeat while it is paused would be out by then.
         since = time.monotonic()
         await_that(

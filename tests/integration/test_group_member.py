@@ -62,3 +62,27 @@ def test_a_join_that_outlasts_a_poll_is_completed_by_later_ones(by: str, broker:
         for number, topic in enumerate(topics):
             broker.create_topic(topic)
             await_that(lambda count=number + 1: given(count), f"{topic} is given")  # type: ignore[misc]  # bound at once
+
+
+def test_it_is_a_member_once_it_joined_also_when_it_was_given_nothing(broker: Broker) -> None:
+    topic, group = broker.create_topic(partitions=1), f"group-{uuid.uuid4().hex[:8]}"
+    options = {
+        "bootstrap_servers": broker.bootstrap,
+        "group_id": group,
+        "session_timeout_ms": round(broker.session_timeout * 1000),
+        "heartbeat_interval_ms": round(broker.heartbeat_interval * 1000),
+        "enable_auto_commit": False,
+    }
+    with closing(GroupMember(**options)) as first, closing(GroupMember(**options)) as second:
+        members = first, second
+        for member in members:
+            assert not member.is_member()
+            member.subscribe([topic])
+
+        def settled() -> bool:
+            for member in members:
+                member.poll(timeout_ms=100)
+            return all(member.is_member() for member in members)
+
+        await_that(settled, "both are members")
+        assert sorted(len(member.assignment()) for member in members) == [0, 1]

@@ -113,7 +113,7 @@ def test_a_second_signal_ends_it_at_once(tansu: Broker, tmp_path: Path) -> None:
     with _with_hanging_api(tansu, tmp_path) as worker:
         worker.process.send_signal(signal.SIGTERM)
         worker.await_event("stopping")
-        assert worker.stop(1, signal.SIGTERM) == 1
+        assert worker.stop(1, signal.SIGTERM) == 143
         assert worker.events("stopped") == []
 
 

@@ -13,6 +13,7 @@ from worker.intake.inbox import (
     Revoked,
 )
 from worker.intake.input_reader import InputReader
+from worker.intake.joining import Joining
 from worker.intake.sightings_reader import SightingsReader
 from worker.intake.topics import TopicNames, ensure_topics
 from worker.intake.watch import BrokerWatch
@@ -26,6 +27,7 @@ __all__ = [
     "Forwarder",
     "Inbox",
     "InputReader",
+    "Joining",
     "JournalEnd",
     "Journaled",
     "Restored",

@@ -65,6 +65,7 @@ class Consumer(Protocol):
     def resume(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
     def seek_to_beginning(self, *partitions: Partition) -> None: ...  # noqa: D102 -- kafka-python's
     def on_joined(self, call: Callable[[int], None]) -> None: ...  # noqa: D102 -- see ``worker.group_member``
+    def is_member(self) -> bool: ...  # noqa: D102 -- see ``worker.group_member``
     def committed(self, partition: Partition, *, timeout_ms: int | None = None) -> int | None: ...  # noqa: D102 -- kafka-python's
     def seek(self, partition: Partition, offset: int) -> None: ...  # noqa: D102 -- kafka-python's
     def group_metadata(self) -> Any: ...  # noqa: ANN401, D102 -- kafka-python's

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from worker.model import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from worker.intake.clients import Consumer, Partition
+    from worker.model import Clock
 
 _log = structlog.get_logger(__name__)
 
 _COMMIT_AT_STOP_MS: Final = 1500
+_PASSING: Final = (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+"""A rebalance is going on, or the membership has ended and the group is joined anew."""
 
 
 class Taken(NamedTuple):
@@ -99,6 +116,39 @@ class Commits:
     def _forget(self, partition: Partition) -> None:
         for known in (self._turns, self._waiting, self._taken):
             known.pop(partition, None)
+
+
+class CommitTrouble:
+    """Tells in the log that commits fail, once, and that they work again; ``name`` begins the events.
+
+    Each rebalance has some fail: these are told when they go on for longer than ``patience`` (the session
+    timeout), any other at once.
+    """
+
+    def __init__(self, name: str, patience: Seconds, clock: Clock) -> None:
+        self._name = name
+        self._patience = patience
+        self._clock = clock
+        self._since = self._last = Seconds(-math.inf)
+        self._told = False
+
+    def failed(self, error: Exception) -> None:
+        """A commit failed with this."""
+        now = self._clock.monotonic()
+        # Of what is not ours any more none is made again, so that one may be the last for hours.
+        if now - self._last > self._patience:
+            self._since = now
+        self._last = now
+        lasts = now - self._since > self._patience
+        if not self._told and (lasts or not isinstance(error, _PASSING)):
+            self._told = True
+            _log.warning(f"{self._name}_failing", error=repr(error))
+
+    def worked(self) -> None:
+        """A commit was accepted."""
+        if self._told:
+            _log.info(f"{self._name}_works_again")
+        self._last, self._told = Seconds(-math.inf), False
 
 
 def commit_last(consumer: Consumer, commits: Commits) -> None:

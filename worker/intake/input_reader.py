@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from kafka import ConsumerRebalanceListener
 
-from worker.intake.commits import Commits, as_offsets, commit_last
+from worker.intake.commits import Commits, CommitTrouble, as_offsets, commit_last
 from worker.intake.polling import Polling
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worker.intake.clients import Consumer, Partition, Record
     from worker.intake.commits import Taken
     from worker.intake.forwarder import Forwarder
+    from worker.intake.joining import Joining
     from worker.model import Clock, Seconds
     from worker.telemetry import Telemetry
 
@@ -38,7 +39,9 @@ class InputReader:
         self,
         consumer: Consumer,
         forwarder: Forwarder,
+        joining: Joining,
         *,
+        session: Seconds,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
@@ -48,13 +51,13 @@ class InputReader:
         self._forwarder = forwarder
         self._clock = clock
         self._polling = Polling(
-            "input", consumer, self, failed=failed, progressed=progressed, clock=clock, telemetry=telemetry
+            consumer, self, joining, failed=failed, progressed=progressed, clock=clock, telemetry=telemetry
         )
         self._commits = Commits()
         self._lost: set[Partition] = set()
         self._lock = threading.Lock()
         self._committed_at = clock.monotonic()
-        self._commit_troubled = False
+        self._commit_trouble = CommitTrouble("commit", session, clock)
 
     def start(self, topics: Sequence[str], pattern: str | None) -> None:
         """Subscribe and begin to read."""
@@ -144,15 +147,11 @@ class InputReader:
             )
 
     def _told(self, taken: Taken, response: object) -> None:
-        failed = isinstance(response, Exception)
-        if failed:
+        if isinstance(response, Exception):
             self._commits.failed(taken)
-        if failed != self._commit_troubled:
-            self._commit_troubled = failed
-            if failed:
-                _log.warning("commit_failing", error=repr(response))
-            else:
-                _log.info("commit_works_again")
+            self._commit_trouble.failed(response)
+        else:
+            self._commit_trouble.worked()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped

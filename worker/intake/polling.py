@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from worker.intake.clients import Consumer, Partition, Record
+    from worker.intake.joining import Joining
     from worker.model import Clock
     from worker.telemetry import Telemetry
 
@@ -70,9 +71,9 @@ class Polling:
 
     def __init__(
         self,
-        name: str,
         consumer: Consumer,
         work: Work,
+        joining: Joining,
         *,
         longest_poll: Seconds = _LONGEST_POLL,
         failed: Callable[[BaseException], None],
@@ -80,10 +81,11 @@ class Polling:
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        self._name = name
+        self._name = name = joining.consumer
         self._poll_ms = round(min(longest_poll, _LONGEST_POLL) * 1000)
         self._consumer = consumer
         self._work = work
+        self._joining = joining
         self._failed = failed
         self._progressed = progressed
         self._clock = clock
@@ -113,6 +115,7 @@ class Polling:
         try:
             while not self._stop.is_set():
                 self._once()
+                self._joining.look(self._consumer)
             self._work.finish()
         except BaseException as error:  # noqa: BLE001 -- whatever ends the thread must be told
             self._failed(error)

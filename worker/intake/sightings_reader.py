@@ -11,7 +11,7 @@ from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.net.selector import KernelEvent
 
 from worker.formats.wire import decode
-from worker.intake.commits import as_offsets, commit_last
+from worker.intake.commits import CommitTrouble, as_offsets, commit_last
 from worker.intake.forwarder import partition_of
 from worker.intake.inbox import Assigned, Batch, Restored, Revoked
 from worker.intake.polling import Polling, end_of, position_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worker.intake.clients import Consumer, Partition, Record
     from worker.intake.commits import Commits, Taken
     from worker.intake.inbox import Inbox
+    from worker.intake.joining import Joining
     from worker.model import Clock, Seconds, Sighting
     from worker.telemetry import Telemetry
 
@@ -62,10 +63,12 @@ class SightingsReader:
         consumer: Consumer,
         inbox: Inbox,
         commits: Commits,
+        joining: Joining,
         *,
         partitions: int,
         queue_posts: int,
         membership: Membership,
+        session: Seconds,
         prove_every: Seconds,
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
@@ -82,9 +85,9 @@ class SightingsReader:
         self._clock = clock
         self._telemetry = telemetry
         self._polling = Polling(
-            "sightings",
             consumer,
             self,
+            joining,
             longest_poll=prove_every,
             failed=failed,
             progressed=progressed,
@@ -106,7 +109,7 @@ class SightingsReader:
         self._handed_over = threading.Event()
         self._told_at: dict[str, Seconds] = {}
         self._committed_at = clock.monotonic()
-        self._commit_troubled = False
+        self._commit_trouble = CommitTrouble("sightings_commit", session, clock)
         self._full = False
 
     def start(self, topic: str) -> None:
@@ -316,17 +319,12 @@ class SightingsReader:
             )
 
     def _told(self, taken: Taken, response: object, sent_at: Seconds) -> None:
-        failed = isinstance(response, Exception)
-        if failed:
+        if isinstance(response, Exception):
             self._commits.failed(taken)
+            self._commit_trouble.failed(response)
         else:
             self._membership.proved(sent_at)
-        if failed != self._commit_troubled:
-            self._commit_troubled = failed
-            if failed:
-                _log.warning("sightings_commit_failing", error=repr(response))
-            else:
-                _log.info("sightings_commit_works_again")
+            self._commit_trouble.worked()
 
     def _refuse(self, partition: Partition, record: Record, reason: str, detail: str) -> None:
         """Only workers write to this topic, so this is a stranger's record, or a newer worker's.

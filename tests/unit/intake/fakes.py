@@ -116,6 +116,7 @@ class FakeConsumer:
         self.closed = False
         self.listener: Any = None
         self.generation = 1
+        self.member = True
         self.joined: Callable[[int], None] | None = None
         self.committed_before: dict[Partition, int] = {}
         self.on_wait: Callable[[], None] = _never
@@ -154,6 +155,9 @@ class FakeConsumer:
 
     def on_joined(self, call: Callable[[int], None]) -> None:
         self.joined = call
+
+    def is_member(self) -> bool:
+        return self.member
 
     def committed(self, partition: Partition, *, timeout_ms: int | None = None) -> int | None:
         assert timeout_ms is not None, "a wait without a bound"

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from tests.unit.intake.fakes import FIRST, PATIENCE, SECOND, FakeClock, FakeConsumer, FakeProducer, records
 from worker.formats.record import RecordReader
 from worker.formats.rules import ReadingRules
-from worker.intake import Forwarder, InputReader, TopicNames, input_reader
+from worker.intake import Forwarder, InputReader, Joining, TopicNames, input_reader
 from worker.intake.recent import RecentPosts
 from worker.model import Seconds
 from worker.telemetry import Telemetry
@@ -44,6 +44,8 @@ class Bench:
         self.reader = InputReader(
             self.consumer,
             forwarder,
+            Joining("input", Seconds(10.0), self.clock, telemetry),
+            session=Seconds(10.0),
             failed=self.failures.append,
             progressed=self._pass_time,
             clock=self.clock,
@@ -136,7 +138,7 @@ def test_a_failed_commit_is_tried_again_and_told_once() -> None:
     bench = Bench()
 
     def fail() -> None:
-        bench.consumer.commit_error = RebalanceInProgressError()
+        bench.consumer.commit_error = KafkaTimeoutError("no answer")
 
     def mend() -> None:
         bench.consumer.commit_error = None
@@ -147,6 +149,21 @@ def test_a_failed_commit_is_tried_again_and_told_once() -> None:
     events = [log["event"] for log in logs]
     assert events.count("commit_failing") == 1
     assert events.count("commit_works_again") == 1
+
+
+def test_a_commit_that_a_rebalance_refuses_is_made_again_without_a_word() -> None:
+    bench = Bench()
+
+    def begin() -> None:
+        bench.consumer.commit_error = RebalanceInProgressError()
+
+    def end() -> None:
+        bench.consumer.commit_error = None
+
+    with capture_logs() as logs:
+        commits = bench.run(begin, bench.assign, {FIRST: records(b"1")}, {}, {}, end, {}, {})
+    assert commits == [{FIRST: 1}]
+    assert [log["event"] for log in logs if "commit" in log["event"]] == []
 
 
 def test_a_commit_that_fails_late_does_not_go_back_behind_one_that_went_well() -> None:

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from tests.unit.intake.fakes import FIRST, PATIENCE, SECOND, TROUBLE, FakeClock, FakeConsumer, records
-from worker.intake import polling
+from worker.intake import Joining, polling
 from worker.intake.fencing import FencedError
 from worker.intake.polling import Polling
 from worker.model import Seconds
@@ -87,13 +87,14 @@ class Bench:
         self.telemetry = Telemetry(CollectorRegistry())
         self.failures: list[BaseException] = []
         self.failed = threading.Event()
+        clock = FakeClock()
         self.polling = Polling(
-            "input",
             self.consumer,
             self.work,
+            Joining("input", Seconds(10.0), clock, self.telemetry),
             failed=self._fail,
             progressed=lambda: None,
-            clock=FakeClock(),
+            clock=clock,
             telemetry=self.telemetry,
         )
 
@@ -168,6 +169,28 @@ def test_an_outage_is_told_once_and_waited_out() -> None:
     assert [log["event"] for log in logs] == ["kafka_trouble", "kafka_trouble_over", "kafka_trouble"]
     assert bench.work.taken == [b"1"]
     assert bench.failures == []
+
+
+def test_its_place_in_the_group_is_looked_at_after_every_poll_also_in_trouble() -> None:
+    bench = Bench()
+    joined: list[float | None] = []
+
+    def become(member: bool) -> None:
+        bench.consumer.member = member
+        joined.append(
+            bench.telemetry.registry.get_sample_value("toptweets_consumer_joined", {"consumer": "input"})
+        )
+
+    def leave_and_fail() -> None:
+        become(member=False)
+        raise TROUBLE
+
+    def look() -> None:
+        become(bench.consumer.member)
+
+    bench.consumer.script.extend([lambda: become(member=True), leave_and_fail, look])
+    bench.run()
+    assert joined == [0, 1, 0]
 
 
 @pytest.mark.parametrize("refusal", [SaslAuthenticationFailedError, GroupAuthorizationFailedError])

@@ -6,13 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, RebalanceInProgressError
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from tests.unit.intake.fakes import PATIENCE, FakeClock, FakeConsumer, FakeRecord
 from worker.formats.wire import encode_sighting, encode_tombstone
-from worker.intake import Assigned, Batch, Event, Inbox, Restored, Revoked, SightingsReader
+from worker.intake import Assigned, Batch, Event, Inbox, Joining, Restored, Revoked, SightingsReader
 from worker.intake.clients import Partition
 from worker.intake.commits import Commits, Turn
 from worker.intake.forwarder import partition_of
@@ -64,7 +64,9 @@ class Bench:
             self.consumer,
             self.inbox,
             self.commits,
+            Joining("sightings", Seconds(10.0), self.clock, self.telemetry),
             membership=self,
+            session=Seconds(10.0),
             prove_every=Seconds(1.0),
             partitions=PARTITIONS,
             queue_posts=queue_posts,
@@ -233,6 +235,42 @@ def test_a_commit_that_is_refused_proves_nothing_and_is_made_again() -> None:
         assert len(bench.proofs) == 1, "one of the second commit"
         told = [log["event"] for log in logs if "commit" in log["event"]]
         assert told == ["sightings_commit_failing", "sightings_commit_works_again"]
+
+    asyncio.run(check())
+
+
+def test_a_commit_that_a_rebalance_refuses_proves_nothing_and_is_told_when_that_lasts() -> None:
+    async def check() -> None:
+        bench = Bench()
+        told: list[list[str]] = []
+
+        def refuse_for(seconds: float) -> None:
+            bench.consumer.commit_error = RebalanceInProgressError()
+            bench.acknowledge(0, 5)
+            bench.clock.time += seconds
+
+        def work() -> None:
+            bench.consumer.commit_error = None
+            bench.clock.time += 1.5
+
+        with capture_logs() as logs:
+
+            def look() -> None:
+                told.append([log["event"] for log in logs if "commit" in log["event"]])
+
+            await bench.run(
+                lambda: bench.own(0),
+                lambda: refuse_for(1.5),
+                lambda: refuse_for(9.0),
+                look,
+                lambda: refuse_for(3.0),
+                look,
+                work,
+                look,
+            )
+        failing, mended = "sightings_commit_failing", "sightings_commit_works_again"
+        assert told == [[], [failing], [failing, mended]]
+        assert len(bench.proofs) == 1, "one of the last commit"
 
     asyncio.run(check())
 

@@ -198,6 +198,30 @@ def test_what_waited_is_taken_when_an_answer_made_room() -> None:
     _run(check)
 
 
+@pytest.mark.parametrize("waiting", [_batch(1, 3), _saved(1, 3)], ids=["read", "restored"])
+def test_it_is_told_that_the_watchlist_is_full_for_as_long_as_something_waits_for_room(
+    waiting: Event,
+) -> None:
+    async def check() -> None:
+        bench = Bench(room=2)
+        bench.inbox.put(Assigned((1,)))
+        bench.inbox.put(waiting)
+        running = asyncio.create_task(bench.owner.run())
+        await bench.tracker.tried.wait()
+        told = [bench.ownership.describe()]
+        bench.tracker.room = 10
+        async with asyncio.timeout(PATIENCE):
+            while bench.inbox.posts:  # noqa: ASYNC110 -- the loop is another's
+                await asyncio.sleep(0)
+        told.append(bench.ownership.describe())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        reads = "reading 1 of 1 partitions"
+        assert told == [f"{reads}; the Watchlist is full of Posts never measured", reads]
+
+    _run(check)
+
+
 def test_while_there_is_no_room_a_revocation_is_heard_and_makes_some() -> None:
     async def check() -> None:
         bench = Bench(room=2)

@@ -23,6 +23,18 @@ def test_it_is_restored_once_it_joined_and_read_all_that_it_owns() -> None:
     ]
 
 
+def test_a_full_watchlist_is_told_of_also_by_a_worker_that_had_read_all() -> None:
+    ownership = Ownership(3)
+    ownership.assigned([0])
+    ownership.waits_for_room = True
+    full = "the Watchlist is full of Posts never measured"
+    told = [ownership.describe()]
+    ownership.was_restored(0)
+    told.append(ownership.describe())
+    assert told == [f"reading 1 of 1 partitions; {full}", f"owns 1 of 3 partitions; {full}"]
+    assert ownership.restored
+
+
 def test_a_revoked_partition_is_not_owned_and_not_waited_for() -> None:
     ownership = Ownership(2)
     ownership.assigned([0, 1])
@@ -41,12 +53,21 @@ def test_a_partition_that_is_not_waited_for_cannot_be_restored() -> None:
     assert not ownership.restored
 
 
-def test_being_restored_is_told_in_the_log() -> None:
-    ownership = Ownership(2)
-    ownership.assigned([1])
+def test_the_log_tells_which_partitions_were_restored_and_how_many_are_owned() -> None:
+    ownership = Ownership(6)
     with capture_logs() as logs:
-        ownership.was_restored(1)
-    assert [log["event"] for log in logs] == ["restored"]
+        ownership.assigned([5, 0, 1])
+        for partition in (5, 1, 0):
+            ownership.was_restored(partition)
+        ownership.assigned([2, 3, 4])
+        ownership.was_restored(4)
+        ownership.was_restored(3)
+        ownership.revoked([4])
+        ownership.was_restored(2)
+    assert [{name: log[name] for name in ("event", "partitions", "owned")} for log in logs] == [
+        {"event": "restored", "partitions": (0, 1, 5), "owned": 3},
+        {"event": "restored", "partitions": (2, 3), "owned": 5},
+    ]
 
 
 def test_a_partition_is_live_while_it_is_owned_and_restored() -> None:

@@ -50,12 +50,15 @@ def test_the_first_signal_asks_to_stop(name: signal.Signals) -> None:
     asyncio.run(check())
 
 
-def test_the_second_signal_ends_the_process_at_once_also_when_its_loop_is_stuck() -> None:
+@pytest.mark.parametrize(("again", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_second_signal_ends_the_process_at_once_also_when_its_loop_is_stuck(
+    again: signal.Signals, code: int
+) -> None:
     with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGTERM)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 1
+        process.send_signal(again)
+        assert process.wait(5) == code

@@ -21,13 +21,31 @@ class Quiet:
     def describe(self) -> str:
         return "answers"
 
+    def under_way(self) -> str | None:
+        return self.reason
 
-def views(member: Member) -> Views:
+
+class Place:
+    """Stands for a place in a group."""
+
+    def __init__(self, said: str, under_way: str | None = None) -> None:
+        self.said, self.joins = said, under_way
+
+    def describe(self) -> str:
+        return self.said
+
+    def under_way(self) -> str | None:
+        return self.joins
+
+
+def views(member: Member, reads: Any = None, owns: Any = None) -> Views:
     quiet: Any = Quiet()
     return Views(
         member.tracker,
         planner=quiet,
         ownership=member.ownership,
+        joining_input=reads or quiet,
+        joining_owners=owns or quiet,
         merger=member.merger,
         journal=quiet,
         circuit=quiet,
@@ -59,3 +77,27 @@ def test_it_is_ready_when_its_partitions_and_the_others_boards_were_read() -> No
     seen.append((looked.ready().ok, looked.ready().checks["partials"]))
     reading = "reading what the other workers tell"
     assert seen == [(False, reading), (False, reading), (True, "read")]
+
+
+def test_a_worker_without_partitions_of_the_input_is_ready_and_says_why_it_reads_nothing() -> None:
+    member = Member(Topic(), partitions=PARTITIONS)
+    member.own(1, {})
+    member.merger.complete = True
+    for said in ("member without partitions", "joining the group for 400 s"):
+        looked = views(member, reads=Place(said)).ready()
+        assert (looked.ok, looked.checks["input"]) == (True, said)
+
+
+def test_a_worker_outside_of_its_owners_group_says_so_whatever_it_owned() -> None:
+    member = Member(Topic(), partitions=PARTITIONS)
+    joins = "joining the group for 9 s"
+    out = views(member, owns=Place(f"{joins}, and more", joins))
+    said = [out.ready().checks["sightings"]]
+    member.own(1, {})
+    said.append(out.ready().checks["sightings"])
+    said.append(views(member, owns=Place("reads 1 partition")).ready().checks["sightings"])
+    assert said == [
+        f"{joins}, and more",
+        f"{joins}; owns 1 of {PARTITIONS} partitions",
+        f"owns 1 of {PARTITIONS} partitions",
+    ]

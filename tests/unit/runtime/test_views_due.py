@@ -21,6 +21,8 @@ def test_nobody_knows_when_a_post_is_due_while_it_is_asked_for() -> None:
         tracker,
         planner=planner,
         ownership=rest,
+        joining_input=rest,
+        joining_owners=rest,
         merger=rest,
         journal=rest,
         circuit=rest,
