@@ -9,6 +9,7 @@ from worker.intake.inbox import (
     Inbox,
     Journaled,
     JournalEnd,
+    Overtaken,
     Restored,
     Revoked,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "InputReader",
     "JournalEnd",
     "Journaled",
+    "Overtaken",
     "Restored",
     "Revoked",
     "SightingsReader",
