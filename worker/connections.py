@@ -60,7 +60,11 @@ class KafkaConnections:
         }
 
     def consumer(self, group: str, *, start: str) -> Any:  # noqa: ANN401 -- kafka-python is untyped
-        """A group member. It commits what it is told to; partitions move one by one at a rebalance."""
+        """A group member. It commits what it is told to; partitions move one by one at a rebalance.
+
+        It fetches without sessions: in one, brokers say nothing of a partition in which nothing is new, also
+        to a member that was expelled and given it back. It would never learn where that ends.
+        """
         return GroupMember(
             **self._common,
             group_id=group,
@@ -72,6 +76,7 @@ class KafkaConnections:
             max_poll_records=self._kafka.poll_records,
             max_partition_fetch_bytes=self._kafka.partition_fetch_bytes,
             metadata_max_age_ms=30_000,
+            enable_incremental_fetch_sessions=False,
         )
 
     def reader(self, *, committed: bool = False) -> Any:  # noqa: ANN401 -- kafka-python is untyped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from worker.intake import Assigned, Batch, Foreign, Journaled, JournalEnd, Restored, Revoked
+from worker.intake import Assigned, Batch, Foreign, Journaled, JournalEnd, Overtaken, Restored, Revoked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,15 +76,27 @@ class Owner:
             self._revoke(event)
         elif isinstance(event, Restored):
             self._ownership.was_restored(event.partition)
+        elif isinstance(event, Foreign):
+            self._hear_of_others(event)
         elif self._journal.keeper.is_turn(event.partition, event.turn):
             self._take_journal(event)
 
-    def _take_journal(self, event: JournalEnd | Foreign) -> None:
+    def _hear_of_others(self, event: Foreign) -> None:
         keeper = self._journal.keeper
-        if isinstance(event, Foreign):
+        if keeper.is_turn(event.partition, event.turn):
             keeper.foreign(event.partition, event.post_ids, event.claim)
+        elif keeper.kept_since(event.partition, event.turn):
+            # What was claimed in an earlier turn is the reader's to judge.
+            keeper.foreign(event.partition, event.post_ids, None)
+
+    def _take_journal(self, event: JournalEnd | Overtaken) -> None:
+        keeper = self._journal.keeper
+        if isinstance(event, Overtaken):
+            self._tracker.drop_partition(event.partition)
+            keeper.overtaken(event.partition)
             return
-        self._tracker.restored(event.partition)
+        if not event.kept:
+            self._tracker.restored(event.partition)
         keeper.restored(event.partition, event.stale)
         self._released(event.partition, event.turn)
         self._news()
@@ -130,6 +142,8 @@ class Owner:
     def _revoke(self, event: Revoked) -> None:
         self._ownership.revoked(event.partitions)
         handed_over = event.handed_over
-        self._journal.revoked(event.partitions, None if handed_over is None else handed_over.set)
-        for partition in event.partitions:
+        kept = self._journal.keeper.keep(event.partitions) if event.kept else ()
+        gone = [partition for partition in event.partitions if partition not in kept]
+        self._journal.revoked(gone, None if handed_over is None else handed_over.set)
+        for partition in gone:
             self._tracker.drop_partition(partition)

@@ -110,7 +110,7 @@ def test_letters_are_listed_counted_and_shown(letters: Letters) -> None:
 
     table = letters.run("list", "--limit", "2").stdout.splitlines()
     assert len(table) == 3
-    assert table[0].split()[:4] == ["when", "offset", "reason", "source"]
+    assert table[0].split()[:5] == ["when", "offset", "replayed", "reason", "source"]
 
     counted = letters.run("list", "--count", "--since", "1h")
     assert counted.stdout.split() == ["4", "no_id", "1", "wrong_shape"]
@@ -131,6 +131,43 @@ def test_letters_are_listed_counted_and_shown(letters: Letters) -> None:
     ]
     missing = letters.run("show", "99")
     assert (missing.returncode, missing.stdout) == (3, "")
+
+
+def test_of_letters_that_are_not_there_it_says_so_and_shows_the_others(letters: Letters) -> None:
+    letters.write(*RECORDS)
+    shown = letters.run("show", "--json", "1", "99", "2-3", "50-60")
+    assert [json.loads(line)["offset"] for line in shown.stdout.splitlines()] == [1, 2, 3]
+    assert (shown.returncode, shown.stderr) == (3, "dead-letters: there is no letter 99, 50-60\n")
+    assert letters.run("show", "1", "2").returncode == 0
+    assert letters.run("show", "1", "99", "--limit", "1").returncode == 0, (
+        "what a limit left out may be there"
+    )
+
+
+def test_what_was_replayed_is_told_and_can_be_left_out(letters: Letters) -> None:
+    letters.write(*RECORDS)
+    letters.write((b"z", b"[]", []), reason="wrong_shape")
+    assert letters.run("replay", "--offset", "0-1").returncode == 0
+
+    listed = letters.run("list", "--json").stdout.splitlines()
+    assert [json.loads(line)["replayed"] for line in listed] == [True, True, False, False, False]
+    table = [line.split()[1:3] for line in letters.run("list").stdout.splitlines()[1:]]
+    assert table == [["0", "yes"], ["1", "yes"], ["2", "no"], ["3", "no"], ["4", "no"]]
+    assert "replayed yes" in letters.run("show", "0").stdout
+
+    still_open = letters.run("list", "--open", "--json", "--limit", "2").stdout.splitlines()
+    assert [json.loads(line)["offset"] for line in still_open] == [2, 3]
+    assert letters.run("list", "--count").stdout.split() == [
+        "4",
+        "no_id",
+        "(2",
+        "replayed)",
+        "1",
+        "wrong_shape",
+    ]
+    assert letters.run("list", "--count", "--open").stdout.split() == ["2", "no_id", "1", "wrong_shape"]
+    counted = [json.loads(line) for line in letters.run("list", "--count", "--json").stdout.splitlines()]
+    assert counted[0] == {"reason": "no_id", "count": 4, "replayed": 2}
 
 
 def test_records_go_back_as_they_were_and_once(letters: Letters) -> None:

@@ -74,10 +74,17 @@ def test_the_state_moves_to_another_number_of_partitions(
         assert worker.stop(10) == 0
     moved = _move(broker, group, topic, "--to", f"{group}-7", "--partitions", "7")
     assert moved.returncode == 0, moved.stderr
+    assert f"{group}.dead-letters and {group}.replayed stay" in moved.stdout
     assert len(latest(broker.bootstrap, f"{group}-7.journal")) == POSTS
     used = _move(broker, group, topic, "--to", f"{group}-7", "--partitions", "7")
     assert used.returncode == 1
     assert "is in use" in used.stderr
+    fewer = _move(broker, group, topic, "--to", f"{group}-7", "--partitions", "5", "--again")
+    assert fewer.returncode == 1
+    assert fewer.stderr == (
+        f"move-state: group {group}-7 has 7 partitions, and not 5: say --partitions 7, or name a group "
+        "by --to that is not there yet\n"
+    )
     assert _move(broker, group, topic, "--to", f"{group}-7", "--partitions", "7", "--again").returncode == 0
 
     asked = sandbox.json("/sandbox/stats")["requests"]

@@ -51,6 +51,7 @@ From: TypeAlias = Annotated[
 Limit: TypeAlias = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="At most so many, the oldest first.")
 ]
+Open: TypeAlias = Annotated[bool, typer.Option("--open", help="That were not replayed yet.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="A JSON object a line.")]
 
 
@@ -62,17 +63,18 @@ def list_(  # noqa: PLR0917 -- a command has its options as arguments
     offset: Offsets = None,
     source: From = None,
     limit: Limit = None,
+    open_only: Open = False,
     count: Annotated[bool, typer.Option("--count", help="How many there are of each reason.")] = False,
     json: AsJson = False,
     config: ConfigOption = None,
 ) -> None:
-    """One line a letter: when, offset, reason, where it came from, what is wrong, how its value begins."""
+    """One line a letter: when, offset, whether it was replayed, reason, source, what is wrong, its value."""
     with _asked(config) as asked:
         choice = asked.choice(reason, since, until, offset, source)
         if count:
-            _count(asked.letters(choice, limit), as_json=json)
+            _count(asked.marked(choice, limit, open_only=open_only), as_json=json)
         else:
-            _list(asked.letters(choice, limit), as_json=json)
+            _list(asked.marked(choice, limit, open_only=open_only), as_json=json)
 
 
 @app.command()
@@ -86,22 +88,31 @@ def show(  # noqa: PLR0917 -- a command has its options as arguments
     offset: Offsets = None,
     source: From = None,
     limit: Limit = None,
+    open_only: Open = False,
     json: AsJson = False,
     config: ConfigOption = None,
 ) -> None:
-    """All of these letters, and what to do about them. Exit code 3 if none is there."""
+    """All of these letters, and what to do about them. Exit code 3 if none is there, or one is not."""
+    from worker.dead_letters.choice import as_offsets, without
     from worker.dead_letters.shown import as_json, whole
     from worker.report.console import complain, tell
 
     with _asked(config) as asked:
         choice = asked.choice(reason, since, until, [*(offsets or ()), *(offset or ())], source)
-        found = 0
-        for letter in asked.letters(choice, limit):
-            found += 1
-            for line in (as_json(letter, all_of_it=True),) if json else (*whole(letter), ""):
+        found, missing = 0, choice.offsets
+        for letter, replayed in asked.marked(choice, limit, open_only=open_only):
+            found, missing = found + 1, without(missing, letter)
+            lines = (
+                (as_json(letter, replayed=replayed, all_of_it=True),)
+                if json
+                else whole(letter, replayed=replayed)
+            )
+            for line in (*lines, *(() if json else ("",))):
                 tell(line)
-        if not found:
-            complain("dead-letters: there is no such letter")
+        # What a limit kept from being looked at may be there.
+        if not found or (missing and found != limit):
+            named = f"letter {as_offsets(missing)}" if missing else "such letter"
+            complain(f"dead-letters: there is no {named}")
             raise typer.Exit(_PARTLY)
 
 
@@ -130,7 +141,7 @@ def replay(  # noqa: PLR0917 -- a command has its options as arguments
             raise typer.Exit(BAD_SETTINGS)
         replaying = asked.replay(to=to, again=again, dry_run=dry_run)
         try:
-            _offer(replaying, asked.letters(choice, None), limit)
+            _offer(replaying, asked.letters(choice), limit)
             replaying.settle()
         except KeyboardInterrupt:
             with contextlib.suppress(*asked.errors):  # then it is sent again next time, and does no harm
@@ -160,26 +171,38 @@ def _account(replaying: Replay, *, dry_run: bool) -> str:
     return f"{done}; {replaying.already:,} replayed before, {replaying.refused:,} that cannot be"
 
 
-def _list(letters: Iterator[Letter], *, as_json: bool) -> None:
+def _list(marked: Iterator[tuple[Letter, bool]], *, as_json: bool) -> None:
     from worker.dead_letters import shown as letters_shown
     from worker.report.console import tell
 
     width = _width()
     if not as_json:
         tell(letters_shown.HEAD)
-    for letter in letters:
-        tell(letters_shown.as_json(letter, all_of_it=False) if as_json else letters_shown.line(letter, width))
+    for letter, replayed in marked:
+        tell(
+            letters_shown.as_json(letter, replayed=replayed, all_of_it=False)
+            if as_json
+            else letters_shown.line(letter, replayed=replayed, width=width)
+        )
 
 
-def _count(letters: Iterator[Letter], *, as_json: bool) -> None:
+def _count(marked: Iterator[tuple[Letter, bool]], *, as_json: bool) -> None:
     from collections import Counter
     from json import dumps
 
     from worker.dead_letters.shown import plain
     from worker.report.console import tell
 
-    for reason, number in Counter(letter.reason for letter in letters).most_common():
-        tell(dumps({"reason": reason, "count": number}) if as_json else f"{number:>10,}  {plain(reason)}")
+    counts, sent = Counter[str](), Counter[str]()
+    for letter, replayed in marked:
+        counts[letter.reason] += 1
+        sent[letter.reason] += replayed
+    for reason, number in counts.most_common():
+        again = sent[reason]
+        if as_json:
+            tell(dumps({"reason": reason, "count": number, "replayed": again}))
+        else:
+            tell(f"{number:>10,}  {plain(reason)}{f' ({again:,} replayed)' if again else ''}")
 
 
 def _width() -> int | None:
@@ -230,19 +253,32 @@ class _Asked:
             complain(f"dead-letters: {error}")
             raise typer.Exit(BAD_SETTINGS) from None
 
-    def letters(self, choice: Choice, limit: int | None) -> Iterator[Letter]:
+    def marked(self, choice: Choice, limit: int | None, *, open_only: bool) -> Iterator[tuple[Letter, bool]]:
+        """The letters of this choice, the oldest first, each with whether it was replayed."""
+        from worker.dead_letters.replayed import Replayed
+
+        consumer = self._consumer()
+        replayed = Replayed(self._names.replayed, self.settings.kafka.request_timeout)
+        replayed.load(consumer)
+        found = ((letter, replayed.has(letter)) for letter in self._letters(consumer, choice))
+        return islice((one for one in found if not (open_only and one[1])), limit)
+
+    def letters(self, choice: Choice) -> Iterator[Letter]:
         """The letters of this choice, the oldest first."""
+        return self._letters(self._consumer(), choice)
+
+    def _letters(self, consumer: Any, choice: Choice) -> Iterator[Letter]:  # noqa: ANN401 -- kafka-python is untyped
         from worker.dead_letters.letter import read_letter
         from worker.topic_reading import TopicError, partitions_of, read
 
-        consumer, topic = self._consumer(), self._names.dead_letters
+        topic = self._names.dead_letters
         if not partitions_of(consumer, topic):
             raise TopicError(
                 f"there is no topic {topic} on these brokers: check kafka.group; no worker of it ran here"
             )
         within = self.settings.kafka.request_timeout
         records = read(consumer, topic, within, first=choice.first, last=choice.last)
-        return islice(filter(choice.covers, map(read_letter, records)), limit)
+        return filter(choice.covers, map(read_letter, records))
 
     def replay(self, *, to: str | None, again: bool, dry_run: bool) -> Replay:
         """What sends letters; it knows what was sent before."""

@@ -27,14 +27,15 @@ def move_state(
 ) -> None:
     """Move all that is known to another group, such as one with another number of partitions.
 
-    Stop the workers first. Nothing of the old group is changed; it may be repeated. Exit code 1: it failed.
+    Stop the workers first. Nothing of the old group is changed, and its dead letters stay there; it may be
+    repeated. Exit code 1: it failed.
     """
     import re
 
     from kafka.errors import KafkaError
 
     from worker.connections import KafkaConnections
-    from worker.intake.topics import TopicNames, TopicsError, ensure_topics
+    from worker.intake.topics import TopicNames, TopicsError, WrongPartitionsError, ensure_topics
     from worker.model import Seconds
     from worker.move_state import MoveError, StateMove
     from worker.topic_reading import TopicError
@@ -66,9 +67,20 @@ def move_state(
             admin.close()
         move = StateMove(kafka, KafkaConnections(kafka), to, tell)
         move.run(again=again)
+    except WrongPartitionsError as error:
+        typer.echo(
+            f"move-state: group {to} has {error.there} partitions, and not {count}: say --partitions "
+            f"{error.there}, or name a group by --to that is not there yet",
+            err=True,
+        )
+        raise typer.Exit(_FAILED) from None
     except (KafkaError, MoveError, NoBrokerError, TopicError, TopicsError) as error:
         typer.echo(f"move-state: {error}", err=True)
         raise typer.Exit(_FAILED) from None
     for name, number in move.counts.items():
         typer.echo(f"{number:>12,} {name}")
+    left = TopicNames(kafka.group)
+    typer.echo(
+        f"{left.dead_letters} and {left.replayed} stay where they are: replay those letters from there"
+    )
     typer.echo(f"now set kafka.group to {to} and kafka.sightings_partitions to {count} for all workers")

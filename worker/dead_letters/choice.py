@@ -100,6 +100,16 @@ class Choice:
         )
 
 
+def without(offsets: Sequence[tuple[int, int]], letter: Letter) -> tuple[tuple[int, int], ...]:
+    """Those of the ``offsets`` of a choice that this letter is not at."""
+    return tuple((begin, end) for begin, end in offsets if not begin <= letter.offset <= end)
+
+
+def as_offsets(offsets: Sequence[tuple[int, int]]) -> str:
+    """As they were given: ``17, 20-22``."""
+    return ", ".join(str(begin) if begin == end else f"{begin}-{end}" for begin, end in offsets)
+
+
 def _moment(option: str, text: str | None, now: Timestamp) -> Timestamp | None:
     if text is None:
         return None

@@ -1,7 +1,7 @@
 """The topic ``<group>.replayed``: which dead letters were sent back, so that none is sent twice by accident.
 
 Key ``partition:offset`` of the letter, value ``{"letter_at": …, "replayed_at": …, "to": "posts"}``, the first
-in milliseconds and the second in seconds since 1970; compacted, one partition. docs/decisions/0012 says why.
+in milliseconds and the second in seconds since 1970; compacted, one partition. docs/decisions/0016 says why.
 """
 
 from __future__ import annotations

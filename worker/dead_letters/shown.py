@@ -14,29 +14,31 @@ if TYPE_CHECKING:
 
     from worker.dead_letters.letter import Letter
 
-HEAD: Final = f"{'when':20}  {'offset':>8}  {'reason':14}  {'source':28}  detail | value"
+HEAD: Final = f"{'when':20}  {'offset':>8}  {'replayed':8}  {'reason':14}  {'source':28}  detail | value"
 _BEGIN_OF_VALUE: Final = 80
 _BEGIN_OF_DETAIL: Final = 60
 
 
-def line(letter: Letter, width: int | None = None) -> str:
+def line(letter: Letter, *, replayed: bool, width: int | None = None) -> str:
     """One line on a letter, cut to a width."""
     value = "null" if letter.value is None else plain(letter.value[:_BEGIN_OF_VALUE].decode(errors="replace"))
     detail = plain(letter.detail)
     if len(detail) > _BEGIN_OF_DETAIL:
         detail = f"{detail[:_BEGIN_OF_DETAIL]}…"
+    said = "yes" if replayed else "no"
     why, source = plain(letter.reason), plain(letter.came_from)
-    text = f"{as_iso(letter.at):20}  {letter.place:>8}  {why:14}  {source:28}  {detail} | {value}"
+    text = f"{as_iso(letter.at):20}  {letter.place:>8}  {said:8}  {why:14}  {source:28}  {detail} | {value}"
     return text if width is None or len(text) <= width else f"{text[: width - 1]}…"
 
 
-def whole(letter: Letter) -> Iterator[str]:
+def whole(letter: Letter, *, replayed: bool) -> Iterator[str]:
     """All of a letter, line by line."""
     yield f"dead letter {letter.place}"
     yield f"  when     {as_iso(letter.at)}"
     yield f"  reason   {plain(letter.reason)}: {plain(letter.detail)}"
     yield f"  mend     {advice(letter.reason)}"
     yield f"  source   {plain(letter.came_from)} (topic:partition:offset)"
+    yield f"  replayed {'yes' if replayed else 'no'}"
     if letter.obstacle is not None:
         yield f"  replay   cannot be: {letter.obstacle}"
     yield f"  key      {_content(letter.key)}"
@@ -45,7 +47,7 @@ def whole(letter: Letter) -> Iterator[str]:
     yield f"  value    {_content(letter.value)}"
 
 
-def as_json(letter: Letter, *, all_of_it: bool) -> str:
+def as_json(letter: Letter, *, replayed: bool, all_of_it: bool) -> str:
     """A letter as a JSON object on one line: with all of it, or with the start of the value alone."""
     source = letter.source
     document: dict[str, Any] = {
@@ -58,6 +60,7 @@ def as_json(letter: Letter, *, all_of_it: bool) -> str:
         if source is None
         else {"topic": source.topic, "partition": source.partition, "offset": source.offset},
         "cut": list(letter.cut),
+        "replayed": replayed,
     }
     if all_of_it:
         document |= {

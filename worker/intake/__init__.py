@@ -9,6 +9,7 @@ from worker.intake.inbox import (
     Inbox,
     Journaled,
     JournalEnd,
+    Overtaken,
     Restored,
     Revoked,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Joining",
     "JournalEnd",
     "Journaled",
+    "Overtaken",
     "Restored",
     "Revoked",
     "SightingsReader",

@@ -33,10 +33,13 @@ class Revoked:
     """This worker does not own these partitions any more.
 
     ``handed_over``, where the next owner waits for it, is to be set when the journal has all of them.
+    ``kept``: they may be ours again at once, and nobody else's meanwhile. What is known of them is kept until
+    an ``Assigned`` or another ``Revoked`` tells.
     """
 
     partitions: tuple[int, ...]
     handed_over: threading.Event | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,26 @@ class Journaled:
 
 @dataclass(frozen=True, slots=True)
 class JournalEnd:
-    """The journal of a partition was read to its end. ``stale``: whose last record does not hold."""
+    """The journal of a partition was read to its end. ``stale``: whose last record does not hold.
+
+    ``kept``: nobody else claimed it since we had it. What is known of it holds, and nothing was handed over.
+    """
 
     partition: int
     turn: int
     stale: tuple[PostId, ...]
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """Another worker claimed a partition that was kept: what is known of it does not hold.
+
+    The journal of it follows, from its beginning.
+    """
+
+    partition: int
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +104,7 @@ class Batch:
     offset: int = 0
 
 
-Event: TypeAlias = Assigned | Revoked | Journaled | JournalEnd | Foreign | Restored | Batch
+Event: TypeAlias = Assigned | Revoked | Journaled | JournalEnd | Overtaken | Foreign | Restored | Batch
 
 
 class Inbox:
@@ -114,7 +132,7 @@ class Inbox:
         with self._lock:
             if isinstance(event, Revoked):
                 self._revoked.append(event)
-                self._let_go(set(event.partitions))
+                self._let_go(event)
             else:
                 self._events.append(event)
                 if isinstance(event, Batch | Journaled):
@@ -149,13 +167,16 @@ class Inbox:
                 return self._revoked.popleft()
             return self._events.popleft() if self._events else None
 
-    def _let_go(self, partitions: set[int]) -> None:
-        kept: deque[Event] = deque()
+    def _let_go(self, revoked: Revoked) -> None:
+        partitions, kept = set(revoked.partitions), deque[Event]()
         for event in self._events:
             if isinstance(event, Assigned):
                 if left := tuple(one for one in event.partitions if one not in partitions):
                     kept.append(Assigned(left, event.turn, event.generation))
             elif isinstance(event, Revoked) or event.partition not in partitions:
+                kept.append(event)
+            elif isinstance(event, Foreign) and revoked.kept:
+                # The journal is not read again as a rule: it would not be told of once more.
                 kept.append(event)
             elif isinstance(event, Batch | Journaled):
                 self._posts -= len(event.items)

@@ -101,6 +101,7 @@ class SightingsReader:
         self._rewind: set[Partition] = set()
         self._generation: int | None = None
         self._missed = False
+        self._awaited: set[Partition] = set()
         self._reading: set[Partition] = set()
         self._released: set[Partition] = set()
         self._restoring: dict[Partition, int | None] = {}
@@ -222,14 +223,19 @@ class SightingsReader:
     def joined(self, generation: int) -> None:
         """A rebalance is complete. If there was one without us, what we had was others' meanwhile.
 
-        The listener hears nothing of that, nor of what we are given back: it is restored as if it were new.
+        The listener hears nothing of that, nor of what we are given back: it is taken as lost and assigned
+        anew. Whether another claimed it meanwhile the journal tells.
         """
         self._missed = self._generation is not None and generation != self._generation + 1
         self._generation = generation
-        kept = sorted(self._consumer.assignment() & self._turns.keys())
+        assignment = self._consumer.assignment()
+        if gone := self._awaited - assignment:
+            self._let_go(sorted(gone), None)
+        self._awaited.clear()
+        kept = sorted(assignment & self._turns.keys())
         if self._missed and kept:
             _log.warning("sightings_kept_over_a_gap", partitions=_numbers(kept))
-            self.lost(kept)
+            self.lost(kept, kept=True)
             self.assigned(kept)
             with self._lock:
                 self._rewind |= set(kept)
@@ -266,12 +272,17 @@ class SightingsReader:
             self._consumer.commit_async(as_offsets(taken.offsets))
         self._commit_no_more(partitions)
 
-    def lost(self, partitions: Sequence[Partition]) -> None:
-        """These partitions are another member's already."""
+    def expelled(self, partitions: Sequence[Partition]) -> None:
+        """We had these partitions, and are no member any more; the next join may give them back."""
+        self._awaited |= set(partitions)
+        self.lost(partitions, kept=True)
+
+    def lost(self, partitions: Sequence[Partition], *, kept: bool = False) -> None:
+        """These partitions are another member's already; or, where they are ``kept``, may be."""
         if partitions:
             self._membership.revoked(_numbers(partitions))
             self._commit_no_more(partitions)
-            self._let_go(partitions, None)
+            self._let_go(partitions, None, kept=kept)
 
     def _commit_no_more(self, partitions: Sequence[Partition]) -> None:
         # Under the lock, as the polling thread commits also while a hand-over is waited for.
@@ -280,7 +291,9 @@ class SightingsReader:
             for partition in partitions:
                 self._committed.pop(partition, None)
 
-    def _let_go(self, partitions: Sequence[Partition], handed_over: threading.Event | None) -> None:
+    def _let_go(
+        self, partitions: Sequence[Partition], handed_over: threading.Event | None, *, kept: bool = False
+    ) -> None:
         with self._lock:
             for partition in partitions:
                 self._restoring.pop(partition, None)
@@ -290,7 +303,7 @@ class SightingsReader:
             self._rewind -= set(partitions)
             self._held -= set(partitions)
             self._released -= set(partitions)
-            self._inbox.put(Revoked(_numbers(partitions), handed_over))
+            self._inbox.put(Revoked(_numbers(partitions), handed_over, kept))
 
     def _look_whether_restored(self, partition: Partition) -> None:
         position, end = position_of(self._consumer, partition), end_of(self._consumer, partition)
@@ -357,7 +370,7 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # kafka-
 
     async def on_partitions_lost(self, lost: Iterable[Partition]) -> None:
         partitions = sorted(lost)
-        self._reader.lost(partitions)
+        self._reader.expelled(partitions)
         _log.warning("sightings_lost", partitions=_numbers(partitions))
 
 

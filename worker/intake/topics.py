@@ -25,6 +25,16 @@ class TopicsError(Exception):
     """Our topics cannot be used as they are. The text says what to do."""
 
 
+class WrongPartitionsError(TopicsError):
+    """The topics of this group have ``there`` partitions, and other ones were asked for."""
+
+    def __init__(self, told: str, there: int) -> None:
+        super().__init__(
+            f"{told}: set it to {there}, or move the state to another group (top-tweets move-state)"
+        )
+        self.there = there
+
+
 @dataclass(frozen=True, slots=True)
 class TopicNames:
     """The names of our own topics, all beginning with the group's name."""
@@ -89,8 +99,8 @@ def ensure_topics(
     """Create our topics where they are missing, and check the partitions of ``sightings`` and ``journal``.
 
     Raises:
-        TopicsError: when one of the two has another number of partitions than the settings say, or the
-        brokers refuse to create a topic.
+        WrongPartitionsError: the two have another number of partitions than the settings say.
+        TopicsError: the two differ from each other, or the brokers refuse to create a topic.
     """
     window_ms = str(round(tracking_window * 1000))
     wanted: dict[str, Mapping[str, Any]] = {
@@ -140,12 +150,12 @@ def _check_partitions(names: TopicNames, topics: Mapping[str, Mapping[str, Any]]
     if not wrong:
         return
     told = " and ".join(f"topic {name} has {number} partitions" for name, number in wrong.items())
+    told = f"{told}, and kafka.sightings_partitions is {wanted}"
     if len(set(found.values())) == 1:
-        number = next(iter(found.values()))
-        do = f"set it to {number}, or move the state to another group (top-tweets move-state)"
-    else:
-        do = "delete the topic that was made by hand, as it is made anew, or use another kafka.group"
-    raise TopicsError(f"{told}, and kafka.sightings_partitions is {wanted}: {do}")
+        raise WrongPartitionsError(told, next(iter(found.values())))
+    raise TopicsError(
+        f"{told}: delete the topic that was made by hand, as it is made anew, or use another kafka.group"
+    )
 
 
 def _create(admin: Any, name: str, options: Mapping[str, Any]) -> None:  # noqa: ANN401 -- kafka-python is untyped

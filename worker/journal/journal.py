@@ -88,10 +88,13 @@ class Journal:
         return "is written" if trouble is None else f"cannot be written, so nothing is committed: {trouble}"
 
     def assigned(self, partitions: Iterable[int], turn: int, generation: int) -> None:
-        """These are ours: claim them, and restore them into the Inbox."""
+        """These are ours: claim them, and restore into the Inbox what of them is not known."""
         numbers = list(partitions)
-        self.keeper.assigned(numbers, turn, generation)
-        self.reader.restore(numbers, turn)
+        kept = self.keeper.resume(numbers, turn, generation)
+        fresh = [number for number in numbers if number not in kept]
+        self.keeper.assigned(fresh, turn, generation)
+        self.reader.resume(kept, turn)
+        self.reader.restore(fresh, turn)
 
     def revoked(self, partitions: Iterable[int], handed_over: Callable[[], None] | None) -> None:
         """These are not ours any more; where the next owner waits for it, tell all of them first."""

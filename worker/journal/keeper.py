@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -36,6 +37,7 @@ _AT_HAND_OVER: Final = 20_000
 """Posts of a partition told at a hand-over at most, beside those: it has two seconds."""
 _TOGETHER: Final = 0.1
 """Seconds in which batches of a partition count as one."""
+_NO_TURN: Final = -1
 
 
 Holds: TypeAlias = "Callable[[int, Seconds], bool]"
@@ -67,14 +69,17 @@ class _Taken:
 class _Owned:
     """A partition of ours: the turn we own it in, and what waits to be told of it.
 
-    ``epoch``: of our claim. ``untold``: how many Sightings those ``taken`` are. ``contested``: an epoch that
-    somebody claimed above ours, at this time by our clock; what we tell does not hold while that stands.
+    ``since``: the first turn of those that it was kept over. ``kept``: all of it was known in the turn
+    before, and our claim of this one is not read yet. ``epoch``: of our claim. ``untold``: how many Sightings
+    those ``taken`` are. ``contested``: an epoch that somebody claimed above ours, at this time by our clock;
+    what we tell does not hold while that stands.
     """
 
     def __init__(self, turn: int, generation: int) -> None:
-        self.turn = turn
+        self.turn = self.since = turn
         self.epoch = Epoch(0, generation)
         self.restored = False
+        self.kept = False
         self.contested: Epoch | None = None
         self.contested_at = Seconds(0.0)
         self.taken: deque[_Taken] = deque()
@@ -85,6 +90,20 @@ class _Owned:
     def may_be_told(self) -> bool:
         """Whether it is all there, and what we tell of it holds."""
         return self.restored and self.contested is None
+
+    def keep(self) -> bool:
+        """It is ours no more, and may be again: whether what is known of it is worth keeping.
+
+        Its Sightings that are not told yet will be read again. Those that left stay: of a Post that is not
+        tracked any more, a tombstone that is read again tells nothing.
+        """
+        self.kept = self.kept or self.restored
+        self.restored = False
+        self.contested = None
+        self.turn = _NO_TURN
+        self.taken.clear()
+        self.untold = 0
+        return self.kept
 
 
 class Keeper:
@@ -130,15 +149,43 @@ class Keeper:
             self._writer.put(Page((), {}, anew=partition))
             self._claim(partition, owned)
 
+    def keep(self, partitions: Iterable[int]) -> list[int]:
+        """These may be ours again soon: nothing is told of them until then. Returns those worth keeping."""
+        known = [(partition, self._owned[partition]) for partition in partitions if partition in self._owned]
+        return [partition for partition, owned in known if owned.keep()]
+
+    def resume(self, partitions: Iterable[int], turn: int, generation: int) -> list[int]:
+        """Of these, which are ours, claim those that were kept; returns them.
+
+        The claim is written when all that was told before is: as long as nobody else claims the partition,
+        that holds, and after another's claim it does not.
+        """
+        kept = [one for one in partitions if one in self._owned and self._owned[one].kept]
+        for partition in kept:
+            owned = self._owned[partition]
+            owned.turn, owned.epoch = turn, Epoch(owned.epoch.era, generation)
+            self._claim(partition, owned)
+        return kept
+
+    def overtaken(self, partition: int) -> None:
+        """Another had claimed a partition that was kept. It is restored anew, in the same turn."""
+        before = self._owned[partition]
+        self.assigned([partition], before.turn, before.epoch.generation)
+
     def is_turn(self, partition: int, turn: int) -> bool:
         """Whether the partition is ours, in this turn of owning it."""
         owned = self._owned.get(partition)
         return owned is not None and owned.turn == turn
 
+    def kept_since(self, partition: int, turn: int) -> bool:
+        """Whether what is known of the partition was kept since this turn, which is over."""
+        owned = self._owned.get(partition)
+        return owned is not None and owned.since <= turn
+
     def restored(self, partition: int, stale: Iterable[PostId] = ()) -> None:
         """The Watchlist has all that the journal knew up to our claim. ``stale``: to be told anew."""
         owned = self._owned[partition]
-        owned.restored = True
+        owned.restored, owned.kept = True, False
         # Evicted while it was restored, and told of once more by a later record.
         owned.retired = {one: None for one in owned.retired if one not in self._tracker.watchlist}
         self._tell_again(owned, stale)
@@ -286,7 +333,11 @@ class Keeper:
     def _claim(self, partition: int, owned: _Owned) -> None:
         claim = Claim(self._by, owned.turn, owned.epoch)
         key, value = encode_claim(claim, self._clock.now())
-        self._put([Parcel(self._names.journal, key, value, partition, None)], "claim")
+        page = Page([Parcel(self._names.journal, key, value, partition, None)], {})
+        self._telemetry.journal_written.labels("claim").inc()
+        if owned.kept:
+            page = Page((), {}, then=partial(self._writer.put, page))
+        self._writer.put(page)
 
     def _put(self, parcels: list[Parcel], kind: str, offsets: Mapping[Turn, int] | None = None) -> None:
         if parcels or offsets:

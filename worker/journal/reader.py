@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 from kafka import TopicPartition
@@ -14,7 +14,7 @@ from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFaile
 from worker.formats.ids import read_id_bytes
 from worker.formats.journal import CLAIM_KEY, Claim, Epoch, Retired, decode, writer_of
 from worker.formats.reasons import Reason, unreadable
-from worker.intake.inbox import Foreign, Journaled, JournalEnd
+from worker.intake.inbox import Foreign, Journaled, JournalEnd, Overtaken
 from worker.intake.polling import end_of, position_of
 from worker.model import SavedPost, Unreadable
 
@@ -42,19 +42,32 @@ class JournalError(Exception):
     """The journal cannot be read as it is. The text says why, and what to do."""
 
 
+class _Wish(NamedTuple):
+    """Partitions to restore in a turn, or to go on with where they are ``kept``; without one, to forget."""
+
+    partitions: tuple[int, ...]
+    turn: int | None
+    kept: bool = False
+
+
 @dataclass(slots=True)
 class _Reading:
     """A partition that is read.
 
     ``writer``: whose records hold at present, as the last claim that counts says, and ``epoch`` its epoch.
+    ``kept``: all that stands before is known since an earlier turn, unless another claims it before we do.
+    ``shared``: another has claimed it since it was restored. ``claimed``: the turn that the last claim names.
     """
 
     turn: int
     since: Seconds
     looked_at: Seconds
     restored: bool = False
+    kept: bool = False
+    shared: bool = False
     writer: str | None = None
     epoch: Epoch = _NO_EPOCH
+    claimed: int | None = None
     records: int = 0
     stale: dict[PostId, None] = field(default_factory=dict)
 
@@ -62,8 +75,13 @@ class _Reading:
         """Take note of a claim; whether it counts: it is not below the one before it."""
         if claim.epoch < self.epoch:
             return False
-        self.writer, self.epoch = claim.by, claim.epoch
+        self.writer, self.epoch, self.claimed = claim.by, claim.epoch, claim.turn
         return True
+
+    @property
+    def ours_alone(self) -> bool:
+        """Whether all that holds up to here is known, and nobody else has claimed it."""
+        return (self.restored or self.kept) and not self.shared
 
 
 class JournalReader:
@@ -94,7 +112,7 @@ class JournalReader:
         self._failed = failed
         self._clock = clock
         self._telemetry = telemetry
-        self._wanted: queue.SimpleQueue[tuple[tuple[int, ...], int | None]] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[_Wish] = queue.SimpleQueue()
         self._reading: dict[int, _Reading] = {}
         self._left: dict[int, int] = {}
         self._stop = threading.Event()
@@ -123,11 +141,18 @@ class JournalReader:
 
     def restore(self, partitions: Iterable[int], turn: int) -> None:
         """Read these from their beginning, and hand them over as of this turn; from any thread."""
-        self._wanted.put((tuple(partitions), turn))
+        self._wanted.put(_Wish(tuple(partitions), turn))
+
+    def resume(self, partitions: Iterable[int], turn: int) -> None:
+        """Go on with these, which were restored before, up to our claim of this turn; from any thread.
+
+        Where another claimed one of them since, it is read from its beginning, as for ``restore``.
+        """
+        self._wanted.put(_Wish(tuple(partitions), turn, kept=True))
 
     def forget(self, partitions: Iterable[int]) -> None:
         """These are another worker's."""
-        self._wanted.put((tuple(partitions), None))
+        self._wanted.put(_Wish(tuple(partitions), None))
 
     def records_left(self) -> int:
         """Records to read before all that is being restored is, as far as is known."""
@@ -150,7 +175,7 @@ class JournalReader:
             return
         try:
             for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
-                self._take(partition.partition, records)
+                self._take(consumer, partition.partition, records)
             self._look_after_restores(consumer)
         except (SaslAuthenticationFailedError, AuthorizationError):
             raise
@@ -167,15 +192,20 @@ class JournalReader:
         begin: list[int] = []
         now, changed = self._clock.monotonic(), False
         while not self._wanted.empty():
-            partitions, turn = self._wanted.get()
+            wish = self._wanted.get()
             changed = True
-            for partition in partitions:
+            for partition in wish.partitions:
                 self._left.pop(partition, None)
-                if turn is None:
-                    self._reading.pop(partition, None)
-                else:
-                    self._reading[partition] = _Reading(turn, now, now)
-                    begin.append(partition)
+                before = self._reading.pop(partition, None)
+                if wish.turn is None:
+                    continue
+                if wish.kept and before is not None and before.ours_alone:
+                    self._go_on(partition, before, wish.turn)
+                    continue
+                if wish.kept:
+                    self._inbox.put(Overtaken(partition, wish.turn))
+                self._reading[partition] = _Reading(wish.turn, now, now)
+                begin.append(partition)
         if not changed:
             return
         consumer.assign([TopicPartition(self._topic, number) for number in sorted(self._reading)])
@@ -185,12 +215,24 @@ class JournalReader:
         self._told_at = now
         self._tell_gauges()
 
-    def _take(self, partition: int, records: Sequence[Record]) -> None:
+    def _go_on(self, partition: int, before: _Reading, turn: int) -> None:
+        now = self._clock.monotonic()
+        self._reading[partition] = reading = replace(
+            before, turn=turn, since=now, looked_at=now, restored=False, kept=True, records=0
+        )
+        if reading.writer == self._by and reading.claimed == turn:
+            # It was written, and read, before we heard of the wish.
+            self._end(partition, reading)
+
+    def _take(self, consumer: Any, partition: int, records: Sequence[Record]) -> None:  # noqa: ANN401 -- kafka-python is untyped
         reading = self._reading.get(partition)
         if reading is None:
             return
         if reading.restored:
             self._look_at_news(partition, reading, records)
+            return
+        if reading.kept:
+            self._take_kept(consumer, partition, reading, records)
             return
         items: dict[PostId, SavedPost | Retired] = {}
         for place, record in enumerate(records, start=1):
@@ -207,6 +249,29 @@ class JournalReader:
             else:
                 self._read(partition, reading, record, items)
         self._hand_over(partition, reading, items, len(records))
+
+    def _take_kept(self, consumer: Any, partition: int, reading: _Reading, records: Sequence[Record]) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        """Up to our claim only what others wrote matters; and whether one of them claimed it."""
+        start = 0
+        for place, record in enumerate(records):
+            if record.key != CLAIM_KEY:
+                continue
+            self._look_at_news(partition, reading, records[start:place])
+            start = place + 1
+            ours = self._is_ours(partition, reading, record)
+            if reading.writer != self._by:
+                self._restore_after_all(consumer, partition, reading)
+                return
+            if ours:
+                self._end(partition, reading)
+                break
+        self._look_at_news(partition, reading, records[start:])
+
+    def _restore_after_all(self, consumer: Any, partition: int, reading: _Reading) -> None:  # noqa: ANN401 -- kafka-python is untyped
+        now = self._clock.monotonic()
+        self._inbox.put(Overtaken(partition, reading.turn))
+        self._reading[partition] = _Reading(reading.turn, now, now)
+        consumer.seek_to_beginning(TopicPartition(self._topic, partition))
 
     def _is_ours(self, partition: int, reading: _Reading, record: Record) -> bool:
         """Whether this is the claim that was written for this restore, and counts."""
@@ -254,7 +319,8 @@ class JournalReader:
         took = self._clock.monotonic() - reading.since
         _log.info("journal_read", partition=partition, records=reading.records, seconds=round(took, 2))
         self._telemetry.restore_seconds.observe(took)
-        self._inbox.put(JournalEnd(partition, reading.turn, tuple(reading.stale)))
+        self._inbox.put(JournalEnd(partition, reading.turn, tuple(reading.stale), reading.kept))
+        reading.stale.clear()
 
     def _look_at_news(self, partition: int, reading: _Reading, records: Sequence[Record]) -> None:
         """Of a restored partition: what others wrote, or we did after another's claim; both are void."""
@@ -269,6 +335,7 @@ class JournalReader:
                 counts = reading.counts(claim)
                 if claim.by != self._by:
                     claimed = claim.epoch
+                    reading.shared |= counts
                 elif counts:
                     claimed = None
             elif by == reading.writer == self._by:

@@ -27,10 +27,10 @@ _ALL_ROWS: Final = slice(None)
 class AgeDecaySettings:
     """How often a Post is worth asking for.
 
-    ``linger``: longest wait of a due Post for a request to fill up. ``min_interval``: least time between two
-    measurements. ``interval_growth``: a Post is due again after this share of the age that it was measured
-    at. ``half_growth``: age at which half of a Post's growth is over. ``recheck_unavailable``: time between
-    looks at a Post that was gone.
+    ``linger``: longest wait of a due Post for a request to fill up. ``min_interval``: least time from a
+    measurement until the Post is due again. ``interval_growth``: it is due again after this share of the age
+    that it was measured at. ``half_growth``: age at which half of a Post's growth is over.
+    ``recheck_unavailable``: time between looks at a Post that was gone.
     """
 
     linger: Seconds

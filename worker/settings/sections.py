@@ -90,7 +90,7 @@ class Kafka(Section):
         None,
         pattern=GROUP_PATTERN,
         description="this worker's own name in the group, kept over a restart: until session_timeout is "
-        "over, its partitions wait for it",
+        "over, its partitions wait for it; of two workers with one name Apache Kafka ends the first",
     )
     session_timeout: Duration = Field(
         45.0, ge=1, description="silence after which the group gives a worker's partitions away"
@@ -184,12 +184,17 @@ class Planner(Section):
     """Which Posts the next request asks for."""
 
     linger: Duration = Field(2.0, description="the longest wait of a due Post for a request to fill up")
-    min_interval: Duration = Field(15.0, gt=0, description="least time between two measurements of one Post")
+    min_interval: Duration = Field(
+        15.0,
+        gt=0,
+        description="a Post is due again after this time at the earliest; free seats of a request that is "
+        "sent go to Posts that are not due yet, so one may be measured sooner",
+    )
     interval_growth: Annotated[float, Field(ge=0, le=10)] = Field(
         0.02, description="a Post is due again after this share of its age (and at least min_interval)"
     )
     min_interval_28h: Duration = Field(
-        900.0, gt=0, description="least time between two looks at the last 28 hours of one Post"
+        900.0, gt=0, description="as min_interval, of the looks at a Post's last 28 hours"
     )
     share_28h: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.25,

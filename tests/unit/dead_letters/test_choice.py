@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.dead_letters.making import letter
-from worker.dead_letters.choice import Choice
+from worker.dead_letters.choice import Choice, as_offsets, without
 from worker.model import Source, Timestamp
 
 NOW = Timestamp(1_763_719_740.0)
@@ -71,3 +71,11 @@ def test_offsets_say_where_reading_may_begin_and_end() -> None:
 def test_what_is_wrong_is_named_with_what_would_be_right(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         chosen(**options)
+
+
+def test_offsets_at_which_there_was_no_letter_are_told_as_they_were_given() -> None:
+    missing = chosen(offsets=["0", "99", "1-2", "50-60"]).offsets
+    for one in LETTERS:
+        missing = without(missing, one)
+    assert as_offsets(missing) == "99, 50-60"
+    assert as_offsets(()) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from worker.intake import Assigned, Batch, Event, Inbox, Restored, Revoked
+from worker.intake import Assigned, Batch, Event, Foreign, Inbox, Restored, Revoked
 from worker.model import PostId, Sighting, Timestamp
 
 
@@ -65,6 +65,21 @@ def test_a_partition_that_comes_back_is_assigned_after_its_revocation() -> None:
     async def check() -> None:
         inbox = await _put(_batch(1), Revoked((1,)), Assigned((1,)), _batch(1, 2))
         assert await _all(inbox) == [Revoked((1,)), Assigned((1,)), _batch(1, 2)]
+
+    asyncio.run(check())
+
+
+def test_what_others_wrote_of_a_partition_that_is_kept_is_not_let_go_of() -> None:
+    """Its journal is not read again as a rule: nobody would hear of it once more."""
+
+    async def check() -> None:
+        foreign, kept = Foreign(1, 1, (PostId(5),)), Revoked((1,), kept=True)
+        assert await _all(await _put(foreign, _batch(1), kept, Assigned((1,), 2))) == [
+            kept,
+            foreign,
+            Assigned((1,), 2),
+        ]
+        assert await _all(await _put(foreign, Revoked((1,)))) == [Revoked((1,))]
 
     asyncio.run(check())
 

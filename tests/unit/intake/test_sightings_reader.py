@@ -353,7 +353,7 @@ def test_of_lost_partitions_nothing_is_waited_for_or_committed() -> None:
             bench.consumer.revoke(PLACES[0], lost=True)
 
         events = await bench.run(lambda: bench.own(0), {}, lose)
-        assert _of(Revoked, events) == [Revoked((0,), None)]
+        assert _of(Revoked, events) == [Revoked((0,), kept=True)]
         assert bench.consumer.commits_made == []
         assert bench.slots == set()
 
@@ -521,10 +521,32 @@ def test_what_is_kept_over_a_rebalance_without_us_is_lost_and_restored_anew() ->
 
         events = await bench.run(join(1), lambda: bench.own(0), {}, join(2), {}, come_back, {}, {})
         assert [type(event) for event in events if not isinstance(event, Restored)] == [Revoked, Assigned]
-        assert _of(Revoked, events) == [Revoked((0,), None)], "and not handed over"
+        assert _of(Revoked, events) == [Revoked((0,), None, kept=True)], "and not handed over"
         assert _of(Assigned, events) == [Assigned((0,), 2, 5)]
         assert bench.consumer.positions[place] == 5, "where the last owner committed, not where we were"
         assert bench.slots == {0}
+
+    asyncio.run(check())
+
+
+def test_of_what_we_were_expelled_from_that_is_let_go_of_which_the_next_join_gives_to_others() -> None:
+    async def check() -> None:
+        bench = Bench()
+
+        def expelled() -> None:
+            for place in PLACES[:2]:
+                bench.consumer.revoke(place, lost=True)
+
+        def come_back() -> None:
+            assert bench.consumer.joined is not None
+            bench.consumer.assigned[PLACES[1]] = False
+            bench.consumer.joined(5)
+            bench.own(1)
+            bench.consumer.joined(6)
+
+        events = await bench.run(lambda: bench.own(0, 1), {}, expelled, come_back, {})
+        assert _of(Revoked, events) == [Revoked((0,), kept=True), Revoked((1,), kept=True), Revoked((0,))]
+        assert _of(Assigned, events)[-1].partitions == (1,)
 
     asyncio.run(check())
 

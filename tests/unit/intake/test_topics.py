@@ -9,7 +9,7 @@ import pytest
 from kafka.errors import ClusterAuthorizationFailedError, TopicAlreadyExistsError
 from structlog.testing import capture_logs
 
-from worker.intake.topics import TopicNames, TopicsError, ensure_topics
+from worker.intake.topics import TopicNames, TopicsError, WrongPartitionsError, ensure_topics
 from worker.model import Seconds
 
 NAMES = TopicNames("g.1")
@@ -103,9 +103,12 @@ def test_another_number_of_partitions_is_an_error_that_says_what_to_do() -> None
     for there in ({"g.1.sightings": 6}, {"g.1.sightings": 6, "g.1.journal": 6}):
         admin = FakeAdmin()
         admin.topics = dict(there)
-        with pytest.raises(TopicsError, match=r"has 6 partitions.*set it to 6, or move the state"):
+        with pytest.raises(
+            WrongPartitionsError, match=r"has 6 partitions.*set it to 6, or move the state"
+        ) as raised:
             _ensure(admin)
         assert admin.topics == there, "nothing is created that does not fit"
+        assert raised.value.there == 6
 
 
 def test_two_numbers_of_partitions_are_an_error_that_names_the_odd_one() -> None:

@@ -190,3 +190,93 @@ def test_who_restores_a_partition_of_a_later_era_follows_it_at_once() -> None:
     bench.keeper.restored(0)
     bench.keeper.foreign(0, [], Epoch(4, GENERATION - 1))
     assert bench.flush() == [], "once it is restored, only a proof will do"
+
+
+def _keep(bench: Bench) -> None:
+    """We are expelled, and back: the partition is ours in the next turn and generation."""
+    assert bench.keeper.keep([0]) == [0]
+    assert bench.keeper.resume([0, 1], TURN + 1, GENERATION + 3) == [0]
+
+
+def test_a_partition_that_is_kept_is_claimed_once_all_that_was_told_of_it_is_written() -> None:
+    bench = Bench(0)
+    _keep(bench)
+    (page,) = bench.writer.pages
+    assert (page.parcels, page.anew) == ((), None), "what was told before holds, unless another claimed it"
+    assert page.then is not None
+    bench.writer.pages.clear()
+    page.then()
+    assert decoded(bench.told()) == [Claim(BY, TURN + 1, Epoch(0, GENERATION + 3))]
+
+
+def test_what_a_kept_partition_lacks_in_the_journal_is_told_once_our_claim_is_read() -> None:
+    bench = Bench(0)
+    bench.see(7, ONE, TWO)
+    bench.answer(ONE, 1)
+    bench.answer(TWO, 1)
+    bench.flush()
+    bench.tracker.remove(TWO, "age")
+    bench.clock.time += 1
+    bench.answer(ONE, 2)
+    _keep(bench)
+    bench.told()
+    assert bench.flush(INTERVAL) == [], "before that another may have claimed it"
+    bench.keeper.restored(0)
+    told = bench.flush(INTERVAL)
+    assert told[0] == Retired(TWO)
+    (saved,) = [one for one in told if isinstance(one, SavedPost)]
+    assert (saved.post_id, saved.values) == (ONE, {LIKES: 2})
+
+
+def test_sightings_of_a_kept_partition_are_told_when_they_are_read_again() -> None:
+    bench = Bench(0)
+    bench.see(7, ONE)
+    _keep(bench)
+    bench.keeper.restored(0)
+    bench.told()
+    assert bench.flush(LINGER) == []
+    assert bench.offsets() == [], "of an earlier turn"
+    bench.see(7, ONE)
+    bench.keeper.flush()
+    bench.clock.time += LINGER
+    bench.keeper.flush()
+    assert bench.offsets() == [{place(turn=TURN + 1): 7}]
+    assert ids(decoded(bench.told())) == [ONE]
+
+
+def test_a_partition_that_is_not_restored_is_not_worth_keeping() -> None:
+    bench = Bench(0, restored=False)
+    assert bench.keeper.keep([0, 1]) == []
+
+
+def test_a_partition_that_is_kept_and_kept_again_before_its_claim_is_read_is_whole_still() -> None:
+    bench = Bench(0)
+    _keep(bench)
+    assert bench.keeper.keep([0]) == [0]
+    assert not bench.keeper.is_turn(0, TURN + 1)
+    assert bench.keeper.kept_since(0, TURN)
+    assert bench.keeper.resume([0], TURN + 2, GENERATION + 5) == [0]
+    assert bench.keeper.is_turn(0, TURN + 2)
+
+
+def test_a_kept_partition_that_another_had_is_claimed_anew_and_begun_anew() -> None:
+    bench = Bench(0)
+    bench.see(7, ONE)
+    bench.flush(LINGER)
+    bench.tracker.remove(ONE, "age")
+    _keep(bench)
+    bench.writer.pages.clear()
+    bench.keeper.overtaken(0)
+    assert bench.writer.pages[0].anew == 0, "what was told before it may not come after its claim"
+    assert decoded(bench.told()) == [Claim(BY, TURN + 1, Epoch(0, GENERATION + 3))]
+    assert not bench.keeper.kept_since(0, TURN)
+    assert bench.keeper.keep([0]) == [], "it is not restored yet"
+
+
+def test_of_a_kept_partition_that_goes_to_another_nothing_is_told() -> None:
+    bench = Bench(0)
+    bench.see(7, ONE)
+    _keep(bench)
+    bench.told()
+    bench.keeper.hand_over_all(lambda: None)
+    assert bench.told() == []

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.unit.intake.fakes import PATIENCE, TROUBLE, FakeClock, FakeConsumer, FakeRecord
 from worker.formats.journal import Claim, Epoch, encode_claim, encode_retired, encode_saved
-from worker.intake import Event, Foreign, Inbox, Journaled, JournalEnd
+from worker.intake import Event, Foreign, Inbox, Journaled, JournalEnd, Overtaken
 from worker.intake.clients import Partition
 from worker.journal import JournalError
 from worker.journal.reader import JournalReader
@@ -468,5 +468,95 @@ def test_what_a_journal_tells_of_a_post_of_another_partition_is_refused() -> Non
         assert bench.value("journal_records_refused_total") == 2
         (log,) = [log for log in logs if log["event"] == "journal_record_refused"]
         assert str(ASTRAY) in log["detail"]
+
+    _run(check)
+
+
+def _kept(bench: Bench, turn: int = TURN + 1) -> Callable[[], None]:
+    return lambda: bench.reader.resume([0], turn)
+
+
+def test_of_a_partition_that_is_kept_nothing_is_read_again_up_to_our_claim() -> None:
+    async def check() -> None:
+        bench = Bench()
+        events = await bench.run(
+            {PLACE: [post(1), claim()]},
+            _kept(bench),
+            {PLACE: [post(1, OURS), post(2, OTHER), claim(OTHER, epoch=LOWER)]},
+            {PLACE: [post(3, OTHER), claim(turn=TURN + 1, epoch=HIGHER), post(4, OTHER), post(5, OURS)]},
+        )
+        assert bench.consumer.from_beginning == [PLACE]
+        assert events[1:] == [
+            JournalEnd(0, TURN, ()),
+            Foreign(0, TURN + 1, (PostId(2),)),
+            Foreign(0, TURN + 1, (PostId(3),)),
+            JournalEnd(0, TURN + 1, (), kept=True),
+            Foreign(0, TURN + 1, (PostId(4),)),
+        ]
+
+    _run(check)
+
+
+def test_a_partition_that_is_kept_and_was_claimed_by_another_is_read_from_its_beginning() -> None:
+    async def check() -> None:
+        bench = Bench()
+        others = [claim(OTHER, epoch=HIGHER), post(2, OTHER), claim(turn=TURN + 1, epoch=NEXT_ERA)]
+        events = await bench.run(
+            {PLACE: [claim()]}, _kept(bench), {PLACE: others}, {PLACE: [claim(), *others]}
+        )
+        assert bench.consumer.from_beginning == [PLACE, PLACE]
+        assert events[1:] == [
+            Overtaken(0, TURN + 1),
+            Journaled(0, TURN + 1, [SavedPost(PostId(2), (), Timestamp(1.0))]),
+            JournalEnd(0, TURN + 1, ()),
+        ]
+
+    _run(check)
+
+
+def test_what_another_claimed_before_we_heard_of_a_gap_is_not_forgotten() -> None:
+    """Also where we claimed it above that, not knowing better."""
+
+    async def check() -> None:
+        bench = Bench()
+        script = {PLACE: [claim(), claim(OTHER, epoch=HIGHER), claim(epoch=NEXT_ERA)]}
+        events = await bench.run(script, _kept(bench), {PLACE: [claim(turn=TURN + 1, epoch=NEXT_ERA)]})
+        assert bench.consumer.from_beginning == [PLACE, PLACE]
+        assert _of(Overtaken, events) == [Overtaken(0, TURN + 1)]
+        assert events[-1] == JournalEnd(0, TURN + 1, ())
+
+    _run(check)
+
+
+def test_a_partition_that_is_kept_twice_is_gone_on_with_in_the_last_turn() -> None:
+    async def check() -> None:
+        bench = Bench()
+        events = await bench.run(
+            {PLACE: [claim()]},
+            _kept(bench),
+            {PLACE: [post(1, OURS)]},
+            _kept(bench, TURN + 2),
+            {PLACE: [claim(turn=TURN + 1), claim(turn=TURN + 2)]},
+        )
+        assert events == [JournalEnd(0, TURN, ()), JournalEnd(0, TURN + 2, (), kept=True)]
+
+    _run(check)
+
+
+def test_a_partition_that_was_never_restored_cannot_be_kept() -> None:
+    async def check() -> None:
+        bench = Bench()
+        events = await bench.run({PLACE: [post(1)]}, _kept(bench), {PLACE: [claim(turn=TURN + 1)]})
+        assert events[-2:] == [Overtaken(0, TURN + 1), JournalEnd(0, TURN + 1, ())]
+
+    _run(check)
+
+
+def test_a_claim_that_is_read_before_it_is_waited_for_is_not_missed() -> None:
+    async def check() -> None:
+        bench = Bench()
+        late = {PLACE: [claim(turn=TURN + 1, epoch=HIGHER), post(1, OTHER)]}
+        events = await bench.run({PLACE: [claim()]}, late, _kept(bench), {})
+        assert events[-1] == JournalEnd(0, TURN + 1, (), kept=True)
 
     _run(check)

@@ -11,15 +11,25 @@ import pytest
 
 from tests.unit.intake.fakes import PATIENCE, FakeClock
 from worker import owner
-from worker.intake import Assigned, Batch, Event, Foreign, Inbox, Journaled, JournalEnd, Restored, Revoked
+from worker.formats.journal import Epoch
+from worker.intake import (
+    Assigned,
+    Batch,
+    Event,
+    Foreign,
+    Inbox,
+    Journaled,
+    JournalEnd,
+    Overtaken,
+    Restored,
+    Revoked,
+)
 from worker.model import PostId, SavedPost, Sighting, Timestamp, Tombstone
 from worker.owner import Owner
 from worker.ownership import Ownership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-
-    from worker.formats.journal import Epoch
 
 
 class FakeTracker:
@@ -53,9 +63,19 @@ class FakeKeeper:
         self.turns: dict[int, int] = {}
         self.told: list[tuple[object, ...]] = []
         self.full = False
+        self.worth_keeping: set[int] = set()
 
     def is_turn(self, partition: int, turn: int) -> bool:
         return self.turns.get(partition) == turn
+
+    def kept_since(self, partition: int, turn: int) -> bool:
+        return partition in self.worth_keeping and turn < self.turns[partition]
+
+    def keep(self, partitions: Sequence[int]) -> list[int]:
+        return [one for one in partitions if one in self.worth_keeping]
+
+    def overtaken(self, partition: int) -> None:
+        self.told.append(("overtaken", partition))
 
     def took(self, partition: int, items: Sequence[object], offset: int) -> None:
         self.told.append(("took", partition, len(items), offset))
@@ -357,5 +377,52 @@ def test_a_revocation_hands_over_before_the_partition_is_dropped() -> None:
         handed_over = threading.Event()
         await bench.until(lambda: 1 in bench.tracker.posts, Assigned((1,)), _batch(1, 3))
         await bench.until(handed_over.is_set, Revoked((1,), handed_over))
+
+    _run(check)
+
+
+def test_a_partition_that_may_be_ours_again_is_kept_and_nothing_is_taken_meanwhile() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.journal.keeper.worth_keeping = {1}
+        await bench.until(
+            lambda: set(bench.tracker.posts) == {1, 2}, Assigned((1, 2), 3), _batch(1, 3), _batch(2, 3)
+        )
+        await bench.until(lambda: not bench.ownership.owns(1), _batch(1, 2), Revoked((1, 2), kept=True))
+        assert {one: len(posts) for one, posts in bench.tracker.posts.items()} == {1: 3}
+        await bench.until(lambda: bool(bench.released), Assigned((1,), 4), JournalEnd(1, 4, (), kept=True))
+        assert len(bench.tracker.posts[1]) == 3
+        assert bench.tracker.complete == [], "its boards stand as they are"
+        assert bench.journal.keeper.told[-1] == ("restored", 1, ())
+        await bench.until(lambda: not bench.ownership.owns(1), Revoked((1,)))
+        assert bench.tracker.posts == {}
+
+    _run(check)
+
+
+def test_what_another_claimed_meanwhile_is_dropped_and_restored() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.journal.keeper.worth_keeping = {1}
+        await bench.until(lambda: 1 in bench.tracker.posts, Assigned((1,), 3), _batch(1, 3))
+        again = Revoked((1,), kept=True), Assigned((1,), 4), Overtaken(1, 4)
+        await bench.until(lambda: bool(bench.released), *again, _saved(1, 1, turn=4), JournalEnd(1, 4, ()))
+        assert len(bench.tracker.posts[1]) == 1
+        assert bench.tracker.complete == [1]
+        assert bench.journal.keeper.told[1:] == [("overtaken", 1), ("restored", 1, ())]
+
+    _run(check)
+
+
+def test_what_others_wrote_before_a_partition_was_kept_is_still_told_anew_but_not_what_they_claimed() -> None:
+    async def check() -> None:
+        bench = Bench()
+        bench.journal.keeper.worth_keeping = {1}
+        late = Foreign(1, 3, (PostId(5),), Epoch(0, 9))
+        await bench.until(lambda: bench.ownership.owns(1), Assigned((1,), 3))
+        await bench.until(
+            lambda: bool(bench.journal.keeper.told), Revoked((1,), kept=True), Assigned((1,), 4), late
+        )
+        assert bench.journal.keeper.told == [("foreign", 1, (PostId(5),), None)]
 
     _run(check)
