@@ -1,0 +1,78 @@
+"""How right leaderboards are: against the sort of everything there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from worker.model import ALL, Campaign
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.boards import Boards
+    from worker.model import IntArray, MetricName
+    from worker.simulate.population import Population
+    from worker.watchlist import Watchlist
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was seen at all looks. One value a board and look, or one a shown count."""
+
+    recalls: list[float] = field(default_factory=list)
+    exact: list[bool] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    ages: list[float] = field(default_factory=list)
+
+
+class Judge:
+    """Compares boards with the truth. A Post that ties with the last place is as right as any other there."""
+
+    def __init__(self, population: Population, metrics: Sequence[MetricName], top: int) -> None:
+        self._population = population
+        self._metrics = tuple(metrics)
+        self._top = top
+        self._members = {
+            campaign: population.members(campaign) for campaign in (ALL, *population.campaigns)
+        }
+        self.verdict = Verdict()
+
+    def look(self, boards: Boards, watchlist: Watchlist, now: float, begin: float) -> None:
+        """Judge all boards at one moment. ``now``: seconds from the beginning, which is at ``begin``."""
+        there = self._population.born_by(now)
+        truth = self._population.counts(np.arange(there, dtype=np.int64), now)
+        for campaign, members in self._members.items():
+            members = members[: np.searchsorted(members, there)]
+            if len(members):
+                for column, metric in enumerate(self._metrics):
+                    self._board(boards, watchlist, campaign, metric, truth[:, column], members, begin + now)
+
+    def _board(
+        self,
+        boards: Boards,
+        watchlist: Watchlist,
+        campaign: Campaign,
+        metric: MetricName,
+        truth: IntArray,
+        members: IntArray,
+        now: float,
+    ) -> None:
+        values = truth[members]
+        values = values[values >= 0]
+        places = min(self._top, len(values))
+        if not places:
+            return
+        bar = np.partition(values, len(values) - places)[len(values) - places]
+        shown = boards.merged(campaign, metric)
+        ids = np.array([post_id for post_id, _ in shown], dtype=np.int64)
+        right = truth[self._population.numbers(ids)]
+        recall = int(np.count_nonzero(right >= bar)) / places
+        verdict = self.verdict
+        verdict.recalls.append(recall)
+        verdict.exact.append(recall >= 1.0)
+        told = np.array([value for _, value in shown])
+        verdict.errors += (np.abs(told - right) / np.maximum(right, 1)).tolist()
+        verdict.ages += (now - np.array(watchlist.measured_times([one for one, _ in shown]))).tolist()
