@@ -31,7 +31,7 @@ class Verdict:
 class Judge:
     """Compares boards with the truth. A Post that ties with the last place is as right as any other there."""
 
-    def __init__(self, population: Population, metrics: Sequence[MetricName], top: int) -> None:
+    def __init__(self, population: Population, metrics: Sequence[MetricName], top: int, window: float) -> None:
         self._population = population
         self._metrics = tuple(metrics)
         self._top = top
@@ -39,13 +39,19 @@ class Judge:
             campaign: population.members(campaign) for campaign in (ALL, *population.campaigns)
         }
         self.verdict = Verdict()
+        self._window = window
+        self._stay = np.zeros(len(population), dtype=np.bool_)
 
     def look(self, boards: Boards, watchlist: Watchlist, now: float, begin: float) -> None:
         """Judge all boards at one moment. ``now``: seconds from the beginning, which is at ``begin``."""
         there = self._population.born_by(now)
         truth = self._population.counts(np.arange(there, dtype=np.int64), now)
+        # Who is out of the tracking window competes for as long as it is among the best of some board.
+        competes = self._stay[:there] | (self._population.born[:there] > now - self._window)
+        self._stay[:] = False
         for campaign, members in self._members.items():
             members = members[: np.searchsorted(members, there)]
+            members = members[competes[members]]
             if len(members):
                 for column, metric in enumerate(self._metrics):
                     self._board(boards, watchlist, campaign, metric, truth[:, column], members, begin + now)
@@ -66,6 +72,7 @@ class Judge:
         if not places:
             return
         bar = np.partition(values, len(values) - places)[len(values) - places]
+        self._stay[members[truth[members] >= bar]] = True
         shown = boards.merged(campaign, metric)
         ids = np.array([post_id for post_id, _ in shown], dtype=np.int64)
         right = truth[self._population.numbers(ids)]

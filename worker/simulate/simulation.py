@@ -105,7 +105,7 @@ class Simulation:
             half_growth=Seconds(half_growth),
             telemetry=Telemetry(CollectorRegistry()),
         )
-        self._judge = Judge(population, population.metrics, top)
+        self._judge = Judge(population, population.metrics, top, window)
         self.run = Run(self._judge.verdict)
         self._seen = population.born_by(span.begins)
         self._next_house = self._next_standings = span.begins
@@ -115,6 +115,7 @@ class Simulation:
         """From the first Post to the last look."""
         every = 60.0 / self._contract.requests_per_minute
         now, lane = self._span.begins, self.tracker.watchlist.app
+        lane.sets = self.tracker.watchlist.groups.sets
         while (now := now + every) <= self._span.ends:
             self._pass(now)
             if any(begins <= now < ends for begins, ends in self._contract.refused):

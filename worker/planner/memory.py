@@ -1,0 +1,71 @@
+"""What the planner remembers of each Post, by the rows of the Watchlist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from worker.model import FloatArray, IntArray
+    from worker.planner.planner import Columns
+
+_NEVER: Final = np.inf
+_MOVE_ON: Final = 0.1
+"""The earlier measurement moves on when the newest is this share of its age younger: else two measurements within
+a minute would be all that is known of the growth of a day."""
+
+
+class Memory:
+    """Arrays of equal length. ``earlier``: the values measured before the last ones, at ``earlier_at``; 0 if none.
+
+    ``kept``: the last values that were heeded, at ``kept_at``. ``worth``: of asking for it, when last looked at.
+    ``look_at``: when to look again; never, where there is nothing to ask.
+    """
+
+    def __init__(self, metrics: int) -> None:
+        self.post_ids: IntArray = np.zeros(0, dtype=np.int64)
+        self.earlier: FloatArray = np.zeros((0, metrics))
+        self.earlier_at: FloatArray = np.zeros(0)
+        self.kept: FloatArray = np.zeros((0, metrics))
+        self.kept_at: FloatArray = np.zeros(0)
+        self.worth: FloatArray = np.zeros(0)
+        self.look_at: FloatArray = np.zeros(0)
+        self.near: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+
+    def reach(self, columns: Columns) -> NDArray[np.intp]:
+        """Grow with the Watchlist; returns the rows that have other Posts than before."""
+        rows = len(columns.post_ids)
+        if rows > len(self.post_ids):
+            for name, array in vars(self).items():
+                longer = np.zeros((rows, *array.shape[1:]), dtype=array.dtype)
+                longer[: len(array)] = array
+                setattr(self, name, longer)
+        free = columns.states == 0
+        changed = np.flatnonzero((columns.post_ids != self.post_ids) & ~free)
+        self.post_ids[changed] = columns.post_ids[changed]
+        self._forget(changed)
+        # A Post that left and came back to the same row is a new one too.
+        left = np.flatnonzero(free & (self.look_at < _NEVER))
+        self.post_ids[left] = 0
+        self._forget(left)
+        self.look_at[left] = _NEVER
+        return changed
+
+    def heed(self, columns: Columns, rows: NDArray[np.intp]) -> None:
+        """These were measured anew: what was the last measurement may become the earlier one."""
+        at = columns.measured[rows]
+        born = np.fmin(columns.created[rows], columns.seen[rows])
+        apart = (self.kept_at[rows] > 0) & (at - self.kept_at[rows] >= _MOVE_ON * (at - born))
+        moving = rows[apart]
+        self.earlier[moving], self.earlier_at[moving] = self.kept[moving], self.kept_at[moving]
+        fresh = apart | (self.kept_at[rows] == 0)
+        keeping = rows[fresh]
+        self.kept[keeping], self.kept_at[keeping] = np.nan_to_num(columns.values[keeping]), at[fresh]
+
+    def _forget(self, rows: NDArray[np.intp]) -> None:
+        self.earlier[rows], self.earlier_at[rows] = 0.0, 0.0
+        self.kept[rows], self.kept_at[rows] = 0.0, 0.0
+        self.worth[rows], self.look_at[rows], self.near[rows] = 0.0, 0.0, False
