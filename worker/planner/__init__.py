@@ -1,6 +1,8 @@
 """Which Posts the next request asks for. Pure: time, Watchlist and standings in, Post IDs out."""
 
-from worker.planner.age_decay import AgeDecay, AgeDecaySettings
+from worker.planner.age_decay import AgeDecay
+from worker.planner.board_gain import BoardGain, BoardGainSettings
 from worker.planner.planner import Plan, Planner, Posts
+from worker.planner.timing import TimingSettings
 
-__all__ = ["AgeDecay", "AgeDecaySettings", "Plan", "Planner", "Posts"]
+__all__ = ["AgeDecay", "BoardGain", "BoardGainSettings", "Plan", "Planner", "Posts", "TimingSettings"]

@@ -1,4 +1,4 @@
-"""The policy: ask for those Posts whose answers put boards right, and the numbers beside them."""
+"""The policy: ask for those Posts whose answers put boards right, and true numbers beside them."""
 
 from __future__ import annotations
 
@@ -7,203 +7,238 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model import PostId, Timestamp
-from worker.planner.bars import Bars, Campaigns, find_bars, heed, open_bars
-from worker.planner.curve import Curve
-from worker.planner.growth import Forecast, Measured, forecast
+from worker.model import PostId, Seconds, Timestamp
+from worker.planner.assessor import Assessor, born
+from worker.planner.growth import Measured
+from worker.planner.learning import CurveLearner
 from worker.planner.memory import Memory
-from worker.planner.newcomers import Newcomers
 from worker.planner.planner import Plan
-from worker.planner.tails import growth_above, lognormal_above
+from worker.planner.timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from worker.model import FloatArray, MetricName, Standings
+    from worker.model import MetricName, Standings
     from worker.planner.planner import Columns, Posts
+    from worker.planner.timing import TimingSettings
 
 _NEW: Final = 1
 _MEASURED: Final = 2
+_ALL_ROWS: Final = slice(None)
+
+_DISPERSION: Final = 1.0
+_TAIL: Final = 0.5
+_TAUGHT: Final = 60
+"""Answers a request that the curve is learned from: enough, and cheap."""
+_LOOK_AGAIN: Final = (0.05, 0.1, 0.2)
+"""A Post is looked at again when the time since its measurement is longer by this share: of the hot, warm, cold."""
+_HOT: Final = 0.1
+_WARM: Final = 1e-3
+_SOONEST: Final = 10.0
+"""Seconds between two looks at a Post, at least; those about to be asked for are looked at each time."""
+_LOOKED_AT: Final = 3
+"""Times the seats: how many of the best are looked at anew before a choice."""
+_BARS_EVERY: Final = 10.0
+"""Seconds: bars hardly move in less."""
+_UNASKED_AHEAD: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class BoardGainSettings:
+    """What users may set.
+
+    ``top``: places of a leaderboard. ``growth_window``: of growth per hour. ``half_growth``: age at which half of a
+    Post's growth is over, before anything else was learned. ``unasked_share``: of the seats, for those Posts that
+    were not asked for the longest.
+    """
+
     top: int
-    half_growth: float = 4800.0
-    min_interval: float = 15.0
-    explore: float = 0.03
-    dispersion: float = 1.0
-    error_weight: float = 0.3
-    longest: float = 43_200.0
-    step: float = 0.1
-    new_weight: float = 1.0
-    wave: float = 0.0
-    tails: str = "gamma"
-    wave_size: float = 6.0
-    least: float = 60.0
-    new_lasting: str = "next"
-    tail: float = 1.0
+    growth_window: Seconds
+    half_growth: Seconds
+    unasked_share: float
+    learn: bool = True
 
 
 class BoardGain:
-    def __init__(self, metrics: Sequence[MetricName], settings: BoardGainSettings) -> None:
-        self._metrics = {metric: column for column, metric in enumerate(metrics)}
+    """Keeps a worth for each Post, looks again at those whose worth may have changed, and asks for the best.
+
+    Deterministic for a seed. It finds out by itself which of those it asked for were answered.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[MetricName],
+        settings: BoardGainSettings,
+        timing: TimingSettings,
+        *,
+        seed: int = 0,
+    ) -> None:
         self._settings = settings
-        self._curve = Curve(settings.half_growth, settings.tail)
-        self._dispersion = settings.dispersion
+        self._min_interval = timing.min_interval
+        self._timing = Timing(timing)
         self._memory = Memory(len(metrics))
-        self._campaigns = Campaigns()
-        self._newcomers = Newcomers(len(metrics))
-        self._bars = open_bars(0, len(metrics))
+        self._learner = CurveLearner(settings.half_growth, _TAIL, _DISPERSION)
+        self._assessor = Assessor(
+            metrics, self._memory, self._learner, top=settings.top, growth_window=settings.growth_window
+        )
+        self._chance = np.random.default_rng(seed)
         self._pending: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self._unasked: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self._regrouped = -1
+        self._bars_at = -np.inf
         self._cut = 0.0
-        self.scored = 0
+        self.looked = 0
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:
-        columns, memory = posts.columns, self._memory
-        for number in self._campaigns.update(posts.sets()):
-            self._newcomers.reset(number)
-        changed = memory.reach(columns)
+        """See ``Planner.plan``. O(tracked), but with few and cheap steps for each Post."""
+        new = posts.first_unmeasured(seats)
+        if plan := self._timing.wait(now, posts, new, seats):
+            return plan
+        columns = posts.columns
+        self._follow(now, posts, columns, standings)
+        rows = self._hot(now, columns, 2 * seats)
+        due_at = self._timing.due_at(columns, rows)
+        due = (columns.states[rows] == _NEW) | (due_at <= now)
+        if np.count_nonzero(due) >= seats:
+            self._timing.left()
+            return self._ask(now, columns, self._choose(now, columns, rows, seats), int(due.sum()))
+        every = self._timing.due_at(columns, _ALL_ROWS)
+        if plan := self._timing.wait_for(now, posts, new, seats, every):
+            return plan
+        every[(columns.states == _NEW) & ~columns.in_flight] = -np.inf
+        rows = np.flatnonzero(every <= now)
+        if len(rows) > seats:
+            return self._ask(now, columns, self._choose(now, columns, rows, seats), len(rows))
+        return self._ask(now, columns, self._fill(now, columns, rows, every, seats), len(rows))
+
+    def due_at(self, columns: Columns, row: int) -> Timestamp:
+        """When the Post in a row, measured before and not in flight, is due again."""
+        return Timestamp(float(self._timing.due_at(columns, slice(row, row + 1))[0]))
+
+    def _follow(self, now: float, posts: Posts, columns: Columns, standings: Standings) -> None:
+        """Take in what has happened since the last plan."""
+        memory, assessor = self._memory, self._assessor
+        if posts.regrouped != self._regrouped:
+            assessor.regroup(list(posts.sets()))
+            self._regrouped = posts.regrouped
+        memory.reach(columns)
         self._learn(columns)
-        self._set_bars(now, columns, standings)
-        stale = np.flatnonzero(memory.look_at <= now)
-        self._look(now, columns, stale)
-        askable = (columns.states >= _NEW) & ~columns.in_flight & (columns.asked + self._settings.min_interval <= now)
-        rows = np.flatnonzero(askable & (memory.worth > 0))
-        explore = round(self._settings.explore * seats)
-        chosen = self._best(now, columns, rows, seats - explore)
-        rest = np.flatnonzero(askable)
-        rest = rest[~np.isin(rest, chosen)]
-        last = np.maximum(columns.asked[rest], columns.seen[rest])
-        if len(rest) > explore:
-            rest = rest[np.argpartition(last, explore)[:explore]]
-        chosen = np.concatenate([chosen, rest])
-        self._pending = np.concatenate([self._pending, chosen])
-        memory.look_at[chosen] = np.inf
-        memory.worth[chosen] = 0.0
-        return Plan([PostId(one) for one in columns.post_ids[chosen].tolist()], Timestamp(now + 15), len(rows))
+        if now - self._bars_at >= _BARS_EVERY:
+            near = np.flatnonzero(memory.near & (columns.states == _MEASURED))
+            assessor.set_bars(now, columns, near, standings)
+            self._bars_at = now
+        self._look(now, columns, np.flatnonzero(memory.look_at <= now))
 
     def _learn(self, columns: Columns) -> None:
         memory = self._memory
-        back = self._pending[~columns.in_flight[self._pending]]
-        self._pending = self._pending[columns.in_flight[self._pending]]
+        flying = columns.in_flight[self._pending]
+        back, self._pending = self._pending[~flying], self._pending[flying]
         memory.look_at[back] = 0.0
-        fresh = back[(columns.states[back] == _MEASURED)]
+        fresh = back[columns.states[back] == _MEASURED]
         fresh = fresh[columns.measured[fresh] > memory.kept_at[fresh]]
         first = fresh[memory.kept_at[fresh] == 0]
         if len(first):
-            self._meet(columns, first)
+            self._assessor.meet(columns, first)
+        if self._settings.learn:
+            self._teach(columns, fresh[memory.kept_at[fresh] > 0])
         memory.heed(columns, fresh)
 
-    def _meet(self, columns: Columns, rows: NDArray[np.intp]) -> None:
-        grown = self._curve.grown(columns.measured[rows] - _born(columns, rows))
-        sizes = (columns.values[rows] + 0.3) / (grown + 0.02)[:, np.newaxis]
-        boards = self._campaigns.of_group[columns.groups[rows]]
-        for slot in range(boards.shape[1]):
-            there = boards[:, slot] >= 0
-            self._newcomers.learn(boards[there, slot], sizes[there], grown[there])
-
-    def _forecast(self, columns: Columns, rows: NDArray[np.intp], now: float) -> tuple[FloatArray, Forecast]:
+    def _teach(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         memory = self._memory
-        born = _born(columns, rows)
-        values = columns.values[rows]
-        earlier_at = memory.earlier_at[rows]
-        known = Measured(columns.measured[rows] - born, values, np.where(earlier_at > 0, earlier_at - born, 0.0), memory.earlier[rows])
-        return values, forecast(known, now - born, self._curve, self._dispersion)
-
-    def _set_bars(self, now: float, columns: Columns, standings: Standings) -> None:
-        rows = np.flatnonzero(self._memory.near & (columns.states == _MEASURED))
-        values, growth = self._forecast(columns, rows, now)
-        self._bars = find_bars(self._campaigns, columns.groups[rows], values + growth.mean, growth.variance, self._settings.top)
-        heed(self._bars, self._campaigns, standings, self._metrics)
+        rows = rows[memory.apart(columns, rows)]
+        if len(rows) > _TAUGHT:
+            rows = self._chance.choice(rows, _TAUGHT, replace=False)
+        births, earlier_at, counted = born(columns, rows), memory.earlier_at[rows], self._assessor.counted
+        before = Measured(
+            memory.kept_at[rows] - births,
+            memory.kept[rows][:, counted],
+            np.where(earlier_at > 0, earlier_at - births, 0.0),
+            memory.earlier[rows][:, counted],
+        )
+        self._learner.learn(before, columns.measured[rows] - births, columns.values[rows][:, counted])
 
     def _look(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
+        """Find out anew what these are worth, and when to look again."""
         memory = self._memory
-        self.scored += len(rows)
+        self.looked += len(rows)
         states = columns.states[rows]
-        new, measured = rows[states == _NEW], rows[states == _MEASURED]
-        memory.look_at[rows] = now + 900.0
-        if len(new):
-            memory.worth[new] = self._worth_new(now, columns, new)
-            self._wake(now, new, columns.seen[new])
-        if len(measured):
-            memory.worth[measured] = self._worth(now, columns, measured)
-            self._wake(now, measured, columns.measured[measured])
+        memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
+        for state, assess, since in (
+            (_NEW, self._assessor.new, columns.seen),
+            (_MEASURED, self._assessor.measured, columns.measured),
+        ):
+            these = rows[states == state]
+            if len(these):
+                memory.worth[these], memory.near[these] = assess(now, columns, these)
+                memory.look_at[these] = now + self._look_after(memory.worth[these], now - since[these])
 
-    def _wake(self, now: float, rows: NDArray[np.intp], since: FloatArray) -> None:
-        memory = self._memory
-        ratio = memory.worth[rows] / max(self._cut, 1e-12)
-        step = self._settings.step * np.where(ratio > 0.1, 0.5, np.where(ratio > 1e-3, 1.0, 2.0))
-        memory.look_at[rows] = now + np.maximum(step * (now - since), 10.0)
+    def _look_after(self, worth: NDArray[np.float64], waited: NDArray[np.float64]) -> NDArray[np.float64]:
+        hot, warm, cold = _LOOK_AGAIN
+        share = np.where(worth > _HOT * self._cut, hot, np.where(worth > _WARM * self._cut, warm, cold))
+        return np.maximum(share * waited, _SOONEST)
 
-    def _worth(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
-        settings = self._settings
-        values, growth = self._forecast(columns, rows, now)
-        expected = values + growth.mean
-        boards = self._campaigns.of_group[columns.groups[rows]]
-        worth = np.zeros(len(rows))
-        near = np.zeros(len(rows), dtype=np.bool_)
-        for slot in range(boards.shape[1]):
-            there = boards[:, slot] >= 0
-            board = np.where(there, boards[:, slot], 0)
-            true, spread, shown_bar = (one[board] for one in self._bars)
-            up = (lognormal_above if settings.tails=='log' else growth_above)(true - values, growth.mean, growth.variance + spread)
-            if settings.wave:
-                m = settings.wave_size
-                up = (1 - settings.wave) * up + settings.wave * growth_above(true - values, growth.mean * m, growth.variance * m * m + spread)
-            shown = values >= shown_bar
-            wrong = np.where(shown, 1.0 - up, up)
-            error = np.where(shown, growth.mean / np.maximum(expected, 1.0), 0.0)
-            gain = np.nan_to_num(wrong + settings.error_weight * error).sum(axis=1)
-            worth += np.where(there, gain, 0.0)
-            near |= there & (expected >= 0.5 * true).any(axis=1)
-        self._memory.near[rows] = near
-        return worth * self._lasting(columns.measured[rows] - _born(columns, rows), now - _born(columns, rows))
+    def _hot(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
+        """Rows of the Posts that may be worth most, not in flight and not asked for just now."""
+        worth = self._memory.worth
+        rows = np.flatnonzero(worth > 0.5 * self._cut)
+        if len(rows) < 2 * count:
+            rows = np.flatnonzero(worth > 0.0)
+        free = ~columns.in_flight[rows] & (columns.asked[rows] + self._min_interval <= now)
+        return rows[free]
 
-    def _worth_new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
-        ages = np.maximum(now - _born(columns, rows), 1.0)
-        grown = self._curve.grown(ages)
-        boards = self._campaigns.of_group[columns.groups[rows]]
-        worth = np.zeros(len(rows))
-        for slot in range(boards.shape[1]):
-            there = np.flatnonzero(boards[:, slot] >= 0)
-            board = boards[there, slot]
-            worth[there] += self._newcomers.above(board, self._bars.true[board], grown[there]).sum(axis=1)
-        return self._settings.new_weight * worth * self._new_lasting(ages)
-
-    def _new_lasting(self, ages):
-        n=self._settings.new_lasting
-        if n=='age': return np.minimum(ages,self._settings.longest)
-        if n=='const': return np.full(len(ages),3600.0)
-        if n=='plus': return 1800.0+self._lasting(np.zeros(len(ages)), ages)
-        if n=='sqrt': return np.sqrt(3600.0*ages)
-        return self._lasting(np.zeros(len(ages)), ages)
-
-    def _lasting(self, before: FloatArray, now: FloatArray) -> FloatArray:
-        """Seconds until as much has grown again as since the measurement."""
-        curve = self._curve
-        grown = curve.grown(now)
-        again = curve.age_at(np.minimum(2.0 * grown - curve.grown(before), 1.0))
-        return np.clip(again - now, self._settings.least, self._settings.longest)
-
-    def _best(self, now: float, columns: Columns, rows: NDArray[np.intp], count: int) -> NDArray[np.intp]:
-        memory = self._memory
-        worth = memory.worth[rows]
-        # Those looked at a while ago: look again at all that may be among the best.
-        if len(rows) > 3 * count:
-            rows = rows[np.argpartition(-worth, 3 * count)[: 3 * count]]
+    def _choose(self, now: float, columns: Columns, rows: NDArray[np.intp], seats: int) -> NDArray[np.intp]:
+        """Of more than there are seats for: those worth most, and a few that were not asked for the longest."""
+        unasked = self._longest_unasked(now, columns, round(self._settings.unasked_share * seats))
+        rows = rows[~np.isin(rows, unasked)]
+        count = min(seats - len(unasked), len(rows))
+        worth = self._memory.worth
+        if len(rows) > _LOOKED_AT * count:
+            rows = rows[np.argpartition(-worth[rows], _LOOKED_AT * count)[: _LOOKED_AT * count]]
         self._look(now, columns, rows)
-        worth = memory.worth[rows]
-        if len(rows) > count:
-            best = np.argpartition(-worth, count)
-            self._cut = float(worth[best[count]])
-            rows = rows[best[:count]]
-        else:
-            self._cut = 0.0
-        return rows
+        order = np.argsort(-worth[rows], kind="stable")
+        self._cut = float(worth[rows[order[count - 1]]]) if count else 0.0
+        return np.concatenate([rows[order[:count]], unasked])
 
+    def _fill(
+        self,
+        now: float,
+        columns: Columns,
+        due: NDArray[np.intp],
+        due_at: NDArray[np.float64],
+        seats: int,
+    ) -> NDArray[np.intp]:
+        """All that are due, and in the seats that are left those worth most of the others."""
+        others = np.flatnonzero((due_at > now) & (due_at < np.inf) & (self._memory.worth > 0))
+        self._cut = 0.0
+        count = seats - len(due)
+        if len(others) > count:
+            best = np.argpartition(-self._memory.worth[others], count)[:count]
+            others = others[best]
+        return np.concatenate([due, others])
 
-def _born(columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
-    return np.fmin(columns.created[rows], columns.seen[rows])
+    def _longest_unasked(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
+        """Those that were not asked for the longest; found out ahead for many requests, as all must be looked at."""
+        rows = self._unasked
+        rows = rows[self._may_be_asked(now, columns, rows)]
+        if len(rows) < count:
+            rows = np.flatnonzero(columns.states >= _NEW)
+            rows = rows[self._may_be_asked(now, columns, rows)]
+            last = np.maximum(columns.asked[rows], columns.seen[rows])
+            if len(rows) > count * _UNASKED_AHEAD:
+                first = np.argpartition(last, count * _UNASKED_AHEAD)[: count * _UNASKED_AHEAD]
+                rows, last = rows[first], last[first]
+            rows = rows[np.argsort(last, kind="stable")]
+        self._unasked = rows[count:]
+        return rows[:count]
+
+    def _may_be_asked(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        due = self._timing.due_at(columns, rows) <= now
+        return ~columns.in_flight[rows] & (due | (columns.states[rows] == _NEW))
+
+    def _ask(self, now: Timestamp, columns: Columns, rows: NDArray[np.intp], due: int) -> Plan:
+        memory = self._memory
+        self._pending = np.concatenate([self._pending, rows])
+        memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
+        return Plan([PostId(post_id) for post_id in columns.post_ids[rows].tolist()], now, due)

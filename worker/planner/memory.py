@@ -35,8 +35,8 @@ class Memory:
         self.look_at: FloatArray = np.zeros(0)
         self.near: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
-    def reach(self, columns: Columns) -> NDArray[np.intp]:
-        """Grow with the Watchlist; returns the rows that have other Posts than before."""
+    def reach(self, columns: Columns) -> None:
+        """Grow with the Watchlist, and forget Posts whose rows have others now."""
         rows = len(columns.post_ids)
         if rows > len(self.post_ids):
             for name, array in vars(self).items():
@@ -52,18 +52,22 @@ class Memory:
         self.post_ids[left] = 0
         self._forget(left)
         self.look_at[left] = _NEVER
-        return changed
 
     def heed(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         """These were measured anew: what was the last measurement may become the earlier one."""
-        at = columns.measured[rows]
-        born = np.fmin(columns.created[rows], columns.seen[rows])
-        apart = (self.kept_at[rows] > 0) & (at - self.kept_at[rows] >= _MOVE_ON * (at - born))
+        at, apart = columns.measured[rows], self.apart(columns, rows)
         moving = rows[apart]
         self.earlier[moving], self.earlier_at[moving] = self.kept[moving], self.kept_at[moving]
         fresh = apart | (self.kept_at[rows] == 0)
         keeping = rows[fresh]
         self.kept[keeping], self.kept_at[keeping] = np.nan_to_num(columns.values[keeping]), at[fresh]
+
+    def apart(self, columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which of these were measured long enough after the measurement that is kept to tell of growth."""
+        at, kept_at = columns.measured[rows], self.kept_at[rows]
+        born = np.fmin(columns.created[rows], columns.seen[rows])
+        apart: NDArray[np.bool_] = (kept_at > 0) & (at - kept_at >= _MOVE_ON * (at - born))
+        return apart
 
     def _forget(self, rows: NDArray[np.intp]) -> None:
         self.earlier[rows], self.earlier_at[rows] = 0.0, 0.0

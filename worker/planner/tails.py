@@ -1,4 +1,4 @@
-"""Tails of distributions, for whole arrays, to the three digits that choosing needs."""
+"""Tails of distributions, for whole arrays, to the few digits that choosing needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 _P: Final = 0.2316419
 _B: Final = (0.319381530, -0.356563782, 1.781477937, -1.821255978, 1.330274429)
-_LEAST_SHAPE: Final = 1e-3
+_PEAK: Final = 0.3989422804014327
+_LEAST_NEED: Final = 1e-9
 
 
 def normal_above(z: FloatArray) -> FloatArray:
@@ -19,24 +20,16 @@ def normal_above(z: FloatArray) -> FloatArray:
     distance = np.abs(z)
     t = 1.0 / (1.0 + _P * distance)
     series = t * (_B[0] + t * (_B[1] + t * (_B[2] + t * (_B[3] + t * _B[4]))))
-    tail = np.exp(-0.5 * distance * distance) * (0.3989422804014327 * series)
+    tail = np.exp(-0.5 * distance * distance) * (_PEAK * series)
     return np.where(z >= 0, tail, 1.0 - tail)
 
 
-def growth_above(need: FloatArray, mean: FloatArray, variance: FloatArray) -> FloatArray:
-    """The chance that something that only grows does so by at least ``need``.
+def gain_above(need: FloatArray, mean: FloatArray, variance: FloatArray) -> FloatArray:
+    """The chance that a gain comes to at least ``need``; 1 where nothing is needed.
 
-    A gamma variable of this mean and variance, by the cube root that makes it nearly normal (Wilson and Hilferty
-    1931). 1 where nothing is needed. ``mean`` and ``variance`` must be above 0.
+    A lognormal variable of this mean and variance, as what is shared multiplies: the growth of cascades has a
+    heavier tail than a gamma distribution. ``mean`` and ``variance`` must be above 0.
     """
-    shape = np.maximum(mean * mean / variance, _LEAST_SHAPE)
-    spread = 1.0 / (9.0 * shape)
-    z = (np.cbrt(np.maximum(need, 0.0) / mean) - (1.0 - spread)) / np.sqrt(spread)
-    return np.where(need <= 0.0, 1.0, normal_above(z))
-
-
-def lognormal_above(need: FloatArray, mean: FloatArray, variance: FloatArray) -> FloatArray:
-    """The same of a lognormal variable."""
     spread = np.log1p(variance / (mean * mean))
-    z = (np.log(np.maximum(need, 1e-9) / mean) + spread / 2) / np.sqrt(spread)
+    z = (np.log(np.maximum(need, _LEAST_NEED) / mean) + 0.5 * spread) / np.sqrt(spread)
     return np.where(need <= 0.0, 1.0, normal_above(z))

@@ -121,6 +121,7 @@ class Simulation:
             if any(begins <= now < ends for begins, ends in self._contract.refused):
                 continue
             at = Timestamp(BEGIN + now)
+            lane.regrouped = self.tracker.watchlist.groups.changes
             plan = self._planner.plan(at, lane, self.tracker.standings, self._contract.seats)
             if not plan.post_ids:
                 self.run.empty += 1

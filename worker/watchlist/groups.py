@@ -23,6 +23,7 @@ class Groups:
     def __init__(self, max_campaigns: int) -> None:
         self.max_campaigns = max_campaigns
         self.folded = 0
+        self.changes = 0
         self._numbers: dict[tuple[Campaign, ...], int] = {}
         self._sets: dict[int, tuple[Campaign, ...]] = {}
         self._posts: Counter[int] = Counter()
@@ -44,6 +45,7 @@ class Groups:
         if self._posts[number]:
             return
         del self._posts[number]
+        self.changes += 1
         campaigns = self._sets.pop(number)
         del self._numbers[campaigns]
         self._known.clear()
@@ -89,6 +91,7 @@ class Groups:
         return number
 
     def _open(self, campaigns: tuple[Campaign, ...]) -> int:
+        self.changes += 1
         number = self._free.pop() if self._free else len(self._sets)
         self._numbers[campaigns] = number
         self._sets[number] = campaigns

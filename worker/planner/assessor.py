@@ -1,0 +1,140 @@
+"""What asking for each Post is worth now: what boards lose by not knowing it, and for how long it will be known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from worker.planner.bars import Bars, Campaigns, find_bars, heed, open_bars
+from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Forecast, Growth, Measured
+from worker.planner.learning import CurveLearner
+from worker.planner.newcomers import Newcomers
+from worker.planner.worth import doubt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.model import FloatArray, MetricName, Seconds, Standings
+    from worker.planner.memory import Memory
+    from worker.planner.planner import Columns
+
+_ERROR_WEIGHT: Final = 0.1
+"""A number that is off by all of itself is as bad as a tenth of a wrong Post. The median error that users read is
+0.5 % with it at one request in ten minutes; without it, 10 %."""
+_LONGEST: Final = 43_200.0
+_SHORTEST: Final = 60.0
+_NEWCOMER: Final = 1.5
+"""A first answer also says whether the Post needs a second: measured, 1.5 to 2 is best."""
+_NEAR: Final = 0.6
+"""Who is forecast to have this share of a bar may be among the first of the board before it is looked at again."""
+_LEAST_GROWN: Final = 1e-4
+
+
+class Assessment(NamedTuple):
+    """By Post: the ``worth`` of asking in board places times seconds, and whether it is ``near`` a board's bar."""
+
+    worth: FloatArray
+    near: NDArray[np.bool_]
+
+
+class Assessor:
+    """Forecasts, bars and what was learned, put together."""
+
+    def __init__(
+        self,
+        metrics: Sequence[MetricName],
+        memory: Memory,
+        learner: CurveLearner,
+        *,
+        top: int,
+        growth_window: Seconds,
+    ) -> None:
+        self.campaigns = Campaigns()
+        self.bars = open_bars(0, len(metrics))
+        self._metrics = {metric: column for column, metric in enumerate(metrics)}
+        self._memory = memory
+        self._learner = learner
+        self._growth = Growth(metrics, growth_window)
+        self._newcomers = Newcomers(len(metrics))
+        self._top = top
+        self.counted = self._growth.counted
+
+    def regroup(self, sets: Sequence[tuple[int, Sequence[str]]]) -> None:
+        """Other campaigns are there."""
+        for number in self.campaigns.update(sets):
+            self._newcomers.reset(number)
+        missing = len(self.campaigns) - len(self.bars.true)
+        if missing > 0:
+            more = open_bars(missing, len(self._metrics))
+            self.bars = Bars(*(np.concatenate(pair) for pair in zip(self.bars, more, strict=True)))
+
+    def meet(self, columns: Columns, rows: NDArray[np.intp]) -> None:
+        """First answers: what newcomers of their campaigns are like."""
+        grown = self._learner.curve.grown(columns.measured[rows] - born(columns, rows))
+        sizes = (columns.values[rows] + PRIOR_COUNT) / (grown + PRIOR_GROWN)[:, np.newaxis]
+        for board, there in self._boards(columns, rows):
+            self._newcomers.learn(board[there], sizes[there], grown[there])
+
+    def set_bars(self, now: float, columns: Columns, rows: NDArray[np.intp], standings: Standings) -> None:
+        """Find the bars among the Posts that may be above them."""
+        change = self._change(now, columns, rows)
+        self.bars = find_bars(
+            self.campaigns, columns.groups[rows], columns.values[rows] + change.mean, change.variance, self._top
+        )
+        heed(self.bars, self.campaigns, standings, self._metrics)
+
+    def measured(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
+        """Of Posts that were measured before."""
+        values, change = columns.values[rows], self._change(now, columns, rows)
+        expected = values + change.mean
+        worth, near = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
+        for board, there in self._boards(columns, rows):
+            bars = Bars(*(of[board] for of in self.bars))
+            doubted = doubt(values, change, bars, self._growth)
+            worth += np.where(there, (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1), 0.0)
+            near |= there & (expected >= _NEAR * bars.true).any(axis=1)
+        births = born(columns, rows)
+        return Assessment(worth * self._lasting(columns.measured[rows] - births, now - births), near)
+
+    def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
+        """Of Posts that were never asked for."""
+        ages = np.maximum(now - born(columns, rows), 1.0)
+        grown = np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
+        worth = np.zeros(len(rows))
+        for board, there in self._boards(columns, rows):
+            above = self._newcomers.above(board, self.bars.true[board], grown)
+            worth += np.where(there, above.sum(axis=1), 0.0)
+        lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
+        return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_))
+
+    def _change(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
+        births, memory = born(columns, rows), self._memory
+        earlier_at = memory.earlier_at[rows]
+        known = Measured(
+            columns.measured[rows] - births,
+            columns.values[rows],
+            np.where(earlier_at > 0, earlier_at - births, 0.0),
+            memory.earlier[rows],
+        )
+        return self._growth.forecast(known, now - births, self._learner.curve, self._learner.dispersion)
+
+    def _boards(
+        self, columns: Columns, rows: NDArray[np.intp]
+    ) -> list[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+        """Campaign numbers of some Posts, one list for each that a Post may be in, and where they count."""
+        numbers = self.campaigns.of_group[columns.groups[rows]]
+        return [(np.maximum(one, 0), one >= 0) for one in numbers.T]
+
+    def _lasting(self, before: FloatArray, now: FloatArray) -> FloatArray:
+        """Seconds until as much will have grown again as has since the age ``before``."""
+        curve = self._learner.curve
+        again = curve.age_at(np.minimum(2.0 * curve.grown(now) - curve.grown(before), 1.0))
+        return np.clip(again - now, _SHORTEST, _LONGEST)
+
+
+def born(columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
+    """When Posts were created. A Post was there when it was seen, whatever time its ID holds."""
+    return np.fmin(columns.created[rows], columns.seen[rows])

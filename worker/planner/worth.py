@@ -1,0 +1,55 @@
+"""What an answer is worth: how surely a board is wrong about a Post, and how far its number is off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from worker.planner.tails import gain_above, normal_above
+
+if TYPE_CHECKING:
+    from worker.model import FloatArray
+    from worker.planner.bars import Bars
+    from worker.planner.growth import Forecast, Growth
+
+
+class Doubt(NamedTuple):
+    """Of each Post and metric on one board, shape (n, metrics), 0 where a value is not available.
+
+    ``wrong``: the chance that the Post is on the board and should not be, or the other way round.
+    ``error``: by how much of itself the number shown is off; 0 where the board does not show the Post.
+    """
+
+    wrong: FloatArray
+    error: FloatArray
+
+
+def doubt(values: FloatArray, change: Forecast, bars: Bars, growth: Growth) -> Doubt:
+    """How far boards are to be doubted. ``bars``: of the board of each Post, shape (n, metrics) each."""
+    passes = np.empty_like(values)
+    for columns, passing in ((growth.counted, _gains), (growth.moving, _moves)):
+        if len(columns) == values.shape[1]:
+            passes = passing(values, change.mean, change.variance, bars.true, bars.variance)
+        elif len(columns):
+            passes[:, columns] = passing(
+                *(of[:, columns] for of in (values, change.mean, change.variance, bars.true, bars.variance))
+            )
+    shown = values >= bars.shown
+    wrong = np.where(shown, 1.0 - passes, passes)
+    off = np.abs(change.mean)
+    off[:, growth.moving] = np.sqrt(change.variance[:, growth.moving])
+    error = np.where(shown, np.minimum(off / np.maximum(np.abs(values + change.mean), growth.least), 1.0), 0.0)
+    return Doubt(np.nan_to_num(wrong, copy=False), np.nan_to_num(error, copy=False))
+
+
+def _gains(
+    values: FloatArray, mean: FloatArray, variance: FloatArray, bar: FloatArray, spread: FloatArray
+) -> FloatArray:
+    return gain_above(bar - values, mean, variance + spread)
+
+
+def _moves(
+    values: FloatArray, mean: FloatArray, variance: FloatArray, bar: FloatArray, spread: FloatArray
+) -> FloatArray:
+    return normal_above((bar - values - mean) / np.sqrt(variance + spread))
