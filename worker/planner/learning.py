@@ -58,9 +58,10 @@ class CurveLearner:
         told = np.maximum(tells.sum(axis=1, keepdims=True), 1)
         weights = (tells / told)[tells]
         for number, forecast in enumerate(forecasts):
-            variance = forecast.variance[tells]
-            off = (gained - forecast.mean)[tells]
-            against = np.minimum(off * off / variance, _OUTLIER) + np.log(variance)
+            mean = forecast.mean[tells]
+            spread = np.log1p(forecast.variance[tells] / (mean * mean))
+            off = np.log((gained[tells] + 0.5) / (mean + 0.5)) + 0.5 * spread
+            against = np.minimum(off * off / spread, _OUTLIER) + np.log(spread)
             self._said[number] -= 0.5 * float((weights * against).sum())
         self._heard += float(weights.sum())
         if self._heard > _MEMORY:
