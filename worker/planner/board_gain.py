@@ -32,15 +32,14 @@ _DISPERSION: Final = 1.0
 _TAIL: Final = 0.5
 _TAUGHT: Final = 60
 """Answers a request that the curve is learned from: enough, and cheap."""
-_LOOK_AGAIN: Final = (0.05, 0.1, 0.2)
-"""A Post is looked at again when the time since its measurement is longer by this share: of the hot, warm, cold."""
+_LOOK_AGAIN: Final = ((0.1, 10.0), (0.3, 60.0), (1.0, 300.0))
+"""A Post is looked at again when the time since its measurement is longer by this share, and at least so many
+seconds: of the hot, the warm, and the cold. Those about to be asked for are looked at each time."""
 _HOT: Final = 0.1
 _WARM: Final = 1e-3
-_SOONEST: Final = 10.0
-"""Seconds between two looks at a Post, at least; those about to be asked for are looked at each time."""
-_LOOKED_AT: Final = 3
+_LOOKED_AT: Final = 2
 """Times the seats: how many of the best are looked at anew before a choice."""
-_BARS_EVERY: Final = 10.0
+_BARS_EVERY: Final = 30.0
 """Seconds: bars hardly move in less."""
 _UNASKED_AHEAD: Final = 40
 
@@ -175,9 +174,9 @@ class BoardGain:
                 memory.look_at[these] = now + self._look_after(memory.worth[these], now - since[these])
 
     def _look_after(self, worth: NDArray[np.float64], waited: NDArray[np.float64]) -> NDArray[np.float64]:
-        hot, warm, cold = _LOOK_AGAIN
-        share = np.where(worth > _HOT * self._cut, hot, np.where(worth > _WARM * self._cut, warm, cold))
-        return np.maximum(share * waited, _SOONEST)
+        kind = (worth <= _HOT * self._cut).astype(np.intp) + (worth <= _WARM * self._cut)
+        share, least = np.array(_LOOK_AGAIN).T[:, kind]
+        return np.maximum(share * waited, least)
 
     def _hot(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
         """Rows of the Posts that may be worth most, not in flight and not asked for just now."""
