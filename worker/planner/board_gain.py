@@ -39,6 +39,8 @@ _HOT: Final = 0.1
 _WARM: Final = 1e-3
 _LOOKED_AT: Final = 2
 """Times the seats: how many of the best are looked at anew before a choice."""
+_LOOKED_AT_ONCE: Final = 20_000
+"""Posts a plan, so that the first plans after a restore take no seconds: the rest is looked at by the next ones."""
 _BARS_EVERY: Final = 30.0
 """Seconds: bars hardly move in less."""
 _UNASKED_AHEAD: Final = 40
@@ -128,7 +130,8 @@ class BoardGain:
             near = np.flatnonzero(memory.near & (columns.states == _MEASURED))
             assessor.set_bars(now, columns, near, standings)
             self._bars_at = now
-        self._look(now, columns, np.flatnonzero(memory.look_at <= now))
+        stale = np.flatnonzero(memory.look_at <= now)
+        self._look(now, columns, stale[:_LOOKED_AT_ONCE])
 
     def _learn(self, columns: Columns) -> None:
         memory = self._memory

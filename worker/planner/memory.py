@@ -72,5 +72,4 @@ class Memory:
     def _forget(self, rows: NDArray[np.intp]) -> None:
         self.earlier[rows], self.earlier_at[rows] = 0.0, 0.0
         self.kept[rows], self.kept_at[rows] = 0.0, 0.0
-        # Bars must be known before anything can be said of it: so it takes part in finding them.
-        self.worth[rows], self.look_at[rows], self.near[rows] = 0.0, 0.0, True
+        self.worth[rows], self.look_at[rows], self.near[rows] = 0.0, 0.0, False
