@@ -1,4 +1,4 @@
-"""What the planner is compared with: policies as simple as a user would write them."""
+"""The policies by name: the planner, and what it is compared with, as simple as a user would write them."""
 
 from __future__ import annotations
 
@@ -6,44 +6,87 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model import PostId, Timestamp
-from worker.planner import Plan
+from worker.model import PostId, Seconds, Timestamp
+from worker.planner import AgeDecay, BoardGain, BoardGainSettings, Plan, TimingSettings
+from worker.planner.curve import Curve
+from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Growth, Measured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
-    from worker.model import Standings
-    from worker.planner import Posts
+    from worker.model import FloatArray, MetricName, Standings
+    from worker.planner import Planner, Posts
 
-_NEVER_MEASURED: Final = 1
+_NEW: Final = 1
+_MEASURED: Final = 2
 _RETRY: Final = 15.0
 
 
-class RoundRobin:
+class Ranked:
+    """Asks for the Posts that a rank puts first. Who is in flight is left out; new Posts are due at once."""
+
+    def __init__(self, rank: Callable[[float, Posts, NDArray[np.intp]], FloatArray]) -> None:
+        self._rank = rank
+
+    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002 -- it looks at none
+        """See ``Planner.plan``."""
+        columns = posts.columns
+        rows = np.flatnonzero((columns.states >= _NEW) & ~columns.in_flight)
+        if len(rows) > seats:
+            rows = rows[np.argpartition(-self._rank(now, posts, rows), seats)[:seats]]
+        asked = [PostId(post_id) for post_id in columns.post_ids[rows].tolist()]
+        return Plan(asked, Timestamp(now + _RETRY), len(asked))
+
+
+def round_robin() -> Planner:
     """Every Post in turn: those asked longest ago first, new ones before all."""
-
-    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002 -- it looks at none
-        """See ``Planner.plan``."""
-        columns = posts.columns
-        rows = np.flatnonzero((columns.states >= _NEVER_MEASURED) & ~columns.in_flight)
-        return _plan(posts, rows, -columns.asked[rows], now, seats)
+    return Ranked(lambda _now, posts, rows: -posts.columns.asked[rows])
 
 
-class Uniform:
+def uniform(seed: int) -> Planner:
     """Posts at random, each as likely as any other."""
+    chance = np.random.default_rng(seed)
+    return Ranked(lambda _now, _posts, rows: chance.random(len(rows)))
 
-    def __init__(self, seed: int) -> None:
-        self._chance = np.random.default_rng(seed)
 
-    def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002 -- it looks at none
-        """See ``Planner.plan``."""
+def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
+    """Those first whose counts have probably grown most since they were measured, whatever the boards are."""
+    growth, curve = Growth(metrics, Seconds(3600.0)), Curve(half_growth)
+
+    def rank(now: float, posts: Posts, rows: NDArray[np.intp]) -> FloatArray:
         columns = posts.columns
-        rows = np.flatnonzero((columns.states >= _NEVER_MEASURED) & ~columns.in_flight)
-        return _plan(posts, rows, self._chance.random(len(rows)), now, seats)
+        born = np.fmin(columns.created[rows], columns.seen[rows])
+        # Of a new Post no more is known than that it is one.
+        gained: FloatArray = PRIOR_COUNT / PRIOR_GROWN * curve.grown(now - born)
+        known = columns.states[rows] == _MEASURED
+        values = columns.values[rows[known]]
+        nothing = np.zeros(len(values))
+        measured = Measured(columns.measured[rows[known]] - born[known], values, nothing, np.zeros_like(values))
+        forecast = growth.forecast(measured, now - born[known], curve, 0.0)
+        gained[known] = np.nan_to_num(forecast.mean).sum(axis=1)
+        return gained
+
+    return Ranked(rank)
 
 
-def _plan(posts: Posts, rows: NDArray[np.intp], rank: NDArray[np.float64], now: Timestamp, seats: int) -> Plan:
-    if len(rows) > seats:
-        rows = rows[np.argpartition(-rank, seats)[:seats]]
-    asked = [PostId(post_id) for post_id in posts.columns.post_ids[rows].tolist()]
-    return Plan(asked, Timestamp(now + _RETRY), len(asked))
+POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-only")
+
+
+def make_policy(name: str, metrics: Sequence[MetricName], top: int, half_growth: Seconds, seed: int) -> Planner:
+    """A policy by its name, which is one of ``POLICIES``."""
+    timing = TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
+    match name:
+        case "planner":
+            settings = BoardGainSettings(top, Seconds(3600.0), half_growth, unasked_share=0.03)
+            return BoardGain(metrics, settings, timing, seed=seed)
+        case "round-robin":
+            return round_robin()
+        case "uniform":
+            return uniform(seed)
+        case "age-decay":
+            return AgeDecay(timing, half_growth)
+        case "growth-only":
+            return growth_only(metrics, half_growth)
+    raise ValueError(f"{name} is no policy: one of {', '.join(POLICIES)}")

@@ -1,0 +1,127 @@
+"""Policies against budgets over seeds: what each reached, with intervals."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from worker.model import Seconds
+from worker.simulate.policies import make_policy
+from worker.simulate.simulation import Contract, Simulation, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from worker.simulate.world import World
+
+_STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""By degrees of freedom from 1 on: Student's t for an interval that holds 95 of 100 times."""
+_NORMAL_95: Final = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is simulated. ``hours``: those that are judged; ``warm_up``: those before, in hours too.
+
+    ``half_growth``: what the policies assume, in seconds, whatever the world is like. ``refused``: spans in seconds in
+    which the API answers 429 to all.
+    """
+
+    world: World
+    policies: tuple[str, ...]
+    requests_per_minute: tuple[float, ...]
+    seeds: int
+    top: int
+    hours: float
+    warm_up: float
+    half_growth: float = 4800.0
+    refused: tuple[tuple[float, float], ...] = ()
+
+
+class Outcome(NamedTuple):
+    """Of one run: means over all boards and looks; ages in seconds."""
+
+    recall: float
+    exact_boards: float
+    shown_error_median: float
+    shown_error_mean: float
+    shown_age_median: float
+    requests: int
+    asked: int
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds, and half of its 95 % interval; ``nan`` with one seed."""
+
+    mean: float
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A policy under a budget."""
+
+    policy: str
+    requests_per_minute: float
+    recall: Estimate
+    exact_boards: Estimate
+    shown_error_median: Estimate
+    shown_error_mean: Estimate
+    shown_age_median: Estimate
+    requests: Estimate
+    asked: Estimate
+    seeds: int
+
+
+def run(plan: Plan, jobs: int) -> Iterator[Row]:
+    """All of it, a row as soon as it is known, in the order of the plan. ``jobs``: runs at the same time."""
+    settings = list(product(plan.policies, plan.requests_per_minute))
+    tasks = [(policy, budget, seed) for policy, budget in settings for seed in range(1, plan.seeds + 1)]
+    with ProcessPoolExecutor(jobs) as pool:
+        outcomes = pool.map(partial(_run_one, plan), *zip(*tasks, strict=True))
+        for policy, budget in settings:
+            yield _row(policy, budget, [next(outcomes) for _ in range(plan.seeds)])
+
+
+def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
+    begins, ends = -3600.0 * plan.warm_up, 3600.0 * plan.hours
+    population = plan.world.populate(seed, begins, ends)
+    planner = make_policy(policy, plan.world.metrics, plan.top, Seconds(plan.half_growth), seed)
+    simulation = Simulation(
+        population,
+        planner,
+        Contract(requests_per_minute, refused=plan.refused),
+        Span(begins, 0.0, ends),
+        top=plan.top,
+        window=plan.world.arrivals.window,
+    )
+    result = simulation.go()
+    verdict = result.verdict
+    return Outcome(
+        float(np.mean(verdict.recalls)),
+        float(np.mean(verdict.exact)),
+        float(np.median(verdict.errors)),
+        float(np.mean(verdict.errors)),
+        float(np.median(verdict.ages)),
+        result.requests,
+        result.asked,
+    )
+
+
+def _row(policy: str, requests_per_minute: float, outcomes: Sequence[Outcome]) -> Row:
+    estimates = [_estimate(values) for values in zip(*outcomes, strict=True)]
+    return Row(policy, requests_per_minute, *estimates, seeds=len(outcomes))
+
+
+def _estimate(values: Sequence[float]) -> Estimate:
+    count = len(values)
+    if count == 1:
+        return Estimate(float(values[0]), math.nan)
+    student = _STUDENT_95[count - 2] if count - 2 < len(_STUDENT_95) else _NORMAL_95
+    return Estimate(float(np.mean(values)), float(student * np.std(values, ddof=1) / math.sqrt(count)))
