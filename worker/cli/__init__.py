@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from worker import __version__
-from worker.cli import broker, config, dead_letters, demo, move_state, produce, report, run, sandbox
+from worker.cli import broker, config, dead_letters, demo, move_state, produce, report, run, sandbox, simulate
 
 app = typer.Typer(
     name="top-tweets",
@@ -22,6 +22,7 @@ app.command("sandbox")(sandbox.sandbox)
 app.command("broker")(broker.broker)
 app.command("produce")(produce.produce)
 app.command("report")(report.report)
+app.command("simulate")(simulate.simulate)
 app.command("move-state")(move_state.move_state)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(config.app, name="config")

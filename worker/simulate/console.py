@@ -1,0 +1,48 @@
+"""Runs an experiment, and prints each row as soon as it is known."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from worker.simulate.experiment import run
+from worker.simulate.report import HEADER, json_line, plot, table_line, table_row
+from worker.simulate.wanted import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.simulate.experiment import Plan
+
+_PLOTS: Final = (".png", ".svg", ".pdf")
+
+
+def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
+    """Print a table or JSON lines on standard output, and draw the plot when all is known.
+
+    Raises:
+        UsageError: the plot cannot be drawn; found out before anything is run.
+    """
+    if plot_to is not None:
+        _can_plot(plot_to)
+    if not as_json:
+        print(table_line(HEADER))
+    rows = []
+    for row in run(plan, jobs):
+        rows.append(row)
+        print(json_line(row).decode() if as_json else table_row(row), flush=True)
+    if plot_to is not None:
+        arrivals = plan.world.arrivals
+        title = f"{arrivals.live_posts:,} live Posts, {arrivals.campaigns} campaigns, top {plan.top}"
+        plot(rows, plot_to, title)
+        print(f"plotted: {plot_to}", file=sys.stderr)
+
+
+def _can_plot(path: Path) -> None:
+    if path.suffix not in _PLOTS:
+        raise UsageError(f"--plot: {path} must end in one of {', '.join(_PLOTS)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--plot: there is no folder {path.parent}")
+    if find_spec("matplotlib") is None:
+        raise UsageError("--plot needs matplotlib: pip install 'top-tweets[plot]'")

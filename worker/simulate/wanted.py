@@ -1,0 +1,122 @@
+"""What a user wants simulated, checked: from the command's options to an experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from worker.model import MetricName
+from worker.settings.types import Duration
+from worker.simulate.arrivals import Arrivals
+from worker.simulate.cascades import Sizes, read_cascades
+from worker.simulate.experiment import Plan
+from worker.simulate.policies import POLICIES
+from worker.simulate.synthetic import Growing
+from worker.simulate.world import Attack, World
+
+_MOST_POSTS: Final = 5_000_000
+_PUBLIC: Final = ("favorites", "replies", "retweets", "quote_tweets", "video_views")
+
+
+class UsageError(Exception):
+    """What is wanted cannot be simulated. The text names each option at fault, its value and what would be right."""
+
+
+def _listed(value: object) -> object:
+    """``"0.5,1"`` as a list."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Budget = Annotated[float, Field(gt=0, le=100_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Wanted(BaseModel):
+    """The options of ``top-tweets simulate`` by their names. Durations in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    live_posts: Annotated[int, Field(ge=10, le=_MOST_POSTS)] = 20_000
+    campaigns: Annotated[int, Field(ge=1, le=100_000)] = 20
+    top: Annotated[int, Field(ge=1, le=1000)] = 10
+    metrics: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = ["favorites"]
+    hours: Annotated[float, Field(gt=0, le=24 * 90)] = 24.0
+    warm_up: Annotated[float, Field(ge=0, le=24 * 90)] = 24.0
+    window: Annotated[Duration, Field(ge=600)] = 86_400.0
+    requests_per_minute: Annotated[list[Budget], BeforeValidator(_listed), Field(min_length=1)] = [0.5, 1.0, 2.0]
+    policy: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = ["planner", "round-robin"]
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 5
+    half_growth: Annotated[Duration, Field(gt=0)] = 4800.0
+    assumed_half_growth: Annotated[Duration, Field(gt=0)] = 4800.0
+    size_tail: Annotated[float, Field(gt=0.3, le=10)] = 1.1
+    least_size: Annotated[float, Field(gt=0, le=1e6)] = 2.0
+    zipf: Annotated[float, Field(ge=0, le=5)] = 1.0
+    largest: Annotated[float, Field(gt=0, lt=1)] | None = None
+    swing: Share = 0.5
+    waves: Share = 0.0
+    falls: Share = 0.0
+    attack: Annotated[int, Field(ge=0, le=_MOST_POSTS)] = 0
+    refused: Annotated[Duration, Field(ge=0)] = 0.0
+    cascades: Path | None = None
+
+    @field_validator("policy")
+    @classmethod
+    def _are_policies(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in POLICIES:
+                raise ValueError(f"{name!r} is no policy: one of {', '.join(POLICIES)}")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _are_public(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in _PUBLIC:
+                raise ValueError(f"{name!r} cannot be simulated: one of {', '.join(_PUBLIC)}")
+        return value
+
+    def plan(self) -> Plan:
+        """The experiment.
+
+        Raises:
+            CascadesError: the file of cascades cannot be used.
+        """
+        begins_refusing = self.hours * 3600.0 / 3
+        world = World(
+            Arrivals(self.live_posts, self.window, self.campaigns, self.zipf, self.swing, self.largest),
+            tuple(MetricName(name) for name in self.metrics),
+            Sizes(self.least_size, self.size_tail),
+            Growing(self.half_growth, waves=self.waves, falls=self.falls, within=self.window),
+            read_cascades(self.cascades) if self.cascades else (),
+            Attack(self.attack) if self.attack else None,
+        )
+        return Plan(
+            world,
+            tuple(dict.fromkeys(self.policy)),
+            tuple(dict.fromkeys(self.requests_per_minute)),
+            self.seeds,
+            self.top,
+            self.hours,
+            self.warm_up,
+            self.assumed_half_growth,
+            ((begins_refusing, begins_refusing + self.refused),) if self.refused else (),
+        )
+
+
+def wanted(**options: object) -> Wanted:
+    """The options checked, all of them at once; those that are ``None`` are as usual.
+
+    Raises:
+        UsageError: with a line for each option that cannot be.
+    """
+    try:
+        return Wanted.model_validate({name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        lines = [
+            f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg'].removeprefix('Value error, ')}"
+            f" (it is {fault['input']!r})"
+            for fault in error.errors()
+        ]
+        raise UsageError("\n".join(lines)) from None
