@@ -39,7 +39,7 @@ from worker.model import (
     Timestamp,
     first_post_id,
 )
-from worker.planner import AgeDecay, AgeDecaySettings
+from worker.planner import AgeDecay, TimingSettings
 from worker.telemetry import Telemetry
 from worker.tracker import Tracker
 from worker.watchlist import State, WatchlistLimits
@@ -143,9 +143,7 @@ def planning(tracker: Tracker) -> dict[str, float]:
     """CPU of a plan, in ms: all Posts are due; none is, and all are looked at; that is known from before."""
 
     def planner() -> AgeDecay:
-        return AgeDecay(
-            AgeDecaySettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(4800.0), Seconds(21_600.0))
-        )
+        return AgeDecay(TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0)), Seconds(4800.0))
 
     def plan(policy: AgeDecay, at: float) -> Any:  # noqa: ANN401 -- only timed
         return policy.plan(Timestamp(at), tracker.watchlist.app, Standings({}), SEATS)

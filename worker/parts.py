@@ -19,7 +19,7 @@ from worker.lasting_producer import LastingProducer
 from worker.membership import Membership, prove_every
 from worker.model import MetricName, Seconds
 from worker.partials_writer import PartialsWriter
-from worker.planner import AgeDecay, AgeDecaySettings
+from worker.planner import BoardGain, BoardGainSettings, TimingSettings
 from worker.publish.http.app import create_app
 from worker.publish.http.connections import Room
 from worker.publish.http.server import HttpServer
@@ -69,18 +69,25 @@ def make_tracker(settings: Settings, accounts: Accounts, telemetry: Telemetry) -
     )
 
 
-def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> AgeDecay:
+def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> BoardGain:
     """The policy of what to ask next of an endpoint."""
     planner = settings.planner
     recent = endpoint is Endpoint.LAST_28H
-    return AgeDecay(
-        AgeDecaySettings(
+    return BoardGain(
+        [MetricName(metric) for metric in settings.boards.metrics],
+        BoardGainSettings(
+            top=settings.boards.top,
+            growth_window=Seconds(settings.boards.growth_window),
+            half_growth=Seconds(planner.half_growth),
+            unasked_share=planner.unasked_share,
+        ),
+        TimingSettings(
             linger=Seconds(planner.linger),
             min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
             interval_growth=planner.interval_growth,
-            half_growth=Seconds(planner.half_growth),
             recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
-        )
+        ),
+        endpoint=endpoint,
     )
 
 

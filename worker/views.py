@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from worker.merging import Merger
     from worker.model import PostId, Timestamp
     from worker.ownership import Ownership
-    from worker.planner import AgeDecay
+    from worker.planner import BoardGain
     from worker.progress import Progress
     from worker.tracker import Tracker
 
@@ -32,7 +32,7 @@ class Views:
         self,
         tracker: Tracker,
         *,
-        planner: AgeDecay,
+        planner: BoardGain,
         ownership: Ownership,
         joining_input: Joining,
         joining_owners: Joining,

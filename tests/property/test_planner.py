@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.unit.watchlist.making import HOUR, LIKES, NOW, OLD_ID, counts, limits, post, sighting
 from worker.model import PostId, Seconds, Standings, Timestamp, created_at
-from worker.planner import AgeDecay, AgeDecaySettings
+from worker.planner import AgeDecay, TimingSettings
 from worker.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class Planning(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        settings_of = AgeDecaySettings(
-            Seconds(LINGER), Seconds(MIN_INTERVAL), INTERVAL_GROWTH, Seconds(HALF_GROWTH), Seconds(RECHECK)
+        settings_of = TimingSettings(
+            Seconds(LINGER), Seconds(MIN_INTERVAL), INTERVAL_GROWTH, Seconds(RECHECK)
         )
-        self.planner = AgeDecay(settings_of)
+        self.planner = AgeDecay(settings_of, Seconds(HALF_GROWTH))
         self.watchlist = Watchlist([LIKES], limits())
         self.posts: dict[PostId, Known] = {}
         self.requests: list[tuple[float, list[PostId]]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer resolves the annotations at run time
 from typing import Annotated
 
 import typer
@@ -20,7 +20,9 @@ def simulate(  # noqa: PLR0917 -- a command has its options as arguments
         int, typer.Option(metavar="N", help="Posts in the tracking window.", rich_help_panel=_WORLD)
     ] = 20_000,
     campaigns: Annotated[int, typer.Option(metavar="N", help="Of Zipf sizes.", rich_help_panel=_WORLD)] = 20,
-    top: Annotated[int, typer.Option(metavar="N", help="Places of a leaderboard.", rich_help_panel=_RUN)] = 10,
+    top: Annotated[
+        int, typer.Option(metavar="N", help="Places of a leaderboard.", rich_help_panel=_RUN)
+    ] = 10,
     metrics: Annotated[
         str, typer.Option(metavar="NAMES", help="Boards of these, commas between.", rich_help_panel=_WORLD)
     ] = "favorites",
@@ -42,7 +44,9 @@ def simulate(  # noqa: PLR0917 -- a command has its options as arguments
             rich_help_panel=_RUN,
         ),
     ] = "planner,round-robin",
-    seeds: Annotated[int, typer.Option(metavar="N", help="Worlds of the same kind.", rich_help_panel=_RUN)] = 5,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", help="Worlds of the same kind.", rich_help_panel=_RUN)
+    ] = 5,
     half_growth: Annotated[
         str, typer.Option(metavar="TIME", help="Age at half of a Post's growth.", rich_help_panel=_WORLD)
     ] = "80m",

@@ -1,4 +1,4 @@
-"""What asking for each Post is worth now: what boards lose by not knowing it, and for how long it will be known."""
+"""What asking for each Post is worth now: what boards lose by not knowing it, and for how long."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ import numpy as np
 
 from worker.planner.bars import Bars, Campaigns, find_bars, heed, open_bars
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Forecast, Growth, Measured
-from worker.planner.learning import CurveLearner
 from worker.planner.newcomers import Newcomers
 from worker.planner.worth import doubt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from worker.model import FloatArray, MetricName, Seconds, Standings
+    from worker.model import Campaign, FloatArray, Seconds, Standings
+    from worker.planner.learning import CurveLearner
     from worker.planner.memory import Memory
+    from worker.planner.own_boards import OwnBoards
     from worker.planner.planner import Columns
 
 _ERROR_WEIGHT: Final = 0.1
-"""A number that is off by all of itself is as bad as a tenth of a wrong Post. The median error that users read is
+"""A number that is off by all of itself is as bad as a tenth of a wrong Post. The median error shown is
 0.5 % with it at one request in ten minutes; without it, 10 %."""
 _LONGEST: Final = 43_200.0
 _SHORTEST: Final = 60.0
 _NEWCOMER: Final = 1.5
 """A first answer also says whether the Post needs a second: measured, 1.5 to 2 is best."""
 _NEAR: Final = 0.6
-"""Who is forecast to have this share of a bar may be among the first of the board before it is looked at again."""
+"""Who is forecast to have this share of a bar may be among the first before it is looked at again."""
 _LEAST_GROWN: Final = 1e-4
 
 
 class Assessment(NamedTuple):
-    """By Post: the ``worth`` of asking in board places times seconds, and whether it is ``near`` a board's bar."""
+    """By Post: the ``worth`` of asking, in board places times seconds; and who is ``near`` a board's bar."""
 
     worth: FloatArray
     near: NDArray[np.bool_]
@@ -45,7 +46,7 @@ class Assessor:
 
     def __init__(
         self,
-        metrics: Sequence[MetricName],
+        own: OwnBoards,
         memory: Memory,
         learner: CurveLearner,
         *,
@@ -53,18 +54,19 @@ class Assessor:
         growth_window: Seconds,
     ) -> None:
         self.campaigns = Campaigns()
-        self.bars = open_bars(0, len(metrics))
-        self._metrics = {metric: column for column, metric in enumerate(metrics)}
+        self._own = own
+        self.bars = open_bars(0, len(own))
+        self._metrics = {metric: column for column, metric in enumerate(own.metrics)}
         self._memory = memory
         self._learner = learner
-        self._growth = Growth(metrics, growth_window)
-        self._newcomers = Newcomers(len(metrics))
+        self._growth = Growth(own.metrics, growth_window)
+        self._newcomers = Newcomers(len(own))
         self._top = top
         self.counted = self._growth.counted
 
-    def regroup(self, sets: Sequence[tuple[int, Sequence[str]]]) -> None:
+    def regroup(self, groups: Iterable[tuple[int, Sequence[Campaign]]]) -> None:
         """Other campaigns are there."""
-        for number in self.campaigns.update(sets):
+        for number in self.campaigns.update(groups):
             self._newcomers.reset(number)
         missing = len(self.campaigns) - len(self.bars.true)
         if missing > 0:
@@ -74,7 +76,7 @@ class Assessor:
     def meet(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         """First answers: what newcomers of their campaigns are like."""
         grown = self._learner.curve.grown(columns.measured[rows] - born(columns, rows))
-        sizes = (columns.values[rows] + PRIOR_COUNT) / (grown + PRIOR_GROWN)[:, np.newaxis]
+        sizes = (self._own.values(columns, rows) + PRIOR_COUNT) / (grown + PRIOR_GROWN)[:, np.newaxis]
         for board, there in self._boards(columns, rows):
             self._newcomers.learn(board[there], sizes[there], grown[there])
 
@@ -82,13 +84,17 @@ class Assessor:
         """Find the bars among the Posts that may be above them."""
         change = self._change(now, columns, rows)
         self.bars = find_bars(
-            self.campaigns, columns.groups[rows], columns.values[rows] + change.mean, change.variance, self._top
+            self.campaigns,
+            columns.groups[rows],
+            self._own.values(columns, rows) + change.mean,
+            change.variance,
+            self._top,
         )
         heed(self.bars, self.campaigns, standings, self._metrics)
 
     def measured(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were measured before."""
-        values, change = columns.values[rows], self._change(now, columns, rows)
+        values, change = self._own.values(columns, rows), self._change(now, columns, rows)
         expected = values + change.mean
         worth, near = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
         for board, there in self._boards(columns, rows):
@@ -115,7 +121,7 @@ class Assessor:
         earlier_at = memory.earlier_at[rows]
         known = Measured(
             columns.measured[rows] - births,
-            columns.values[rows],
+            self._own.values(columns, rows),
             np.where(earlier_at > 0, earlier_at - births, 0.0),
             memory.earlier[rows],
         )

@@ -20,7 +20,8 @@ OPEN: Final = -1.0
 class Bars(NamedTuple):
     """By campaign number and metric, shape (campaigns, metrics).
 
-    ``true``: midway between what the Nth and the next Post have come to by the forecast. ``variance``: of that.
+    ``true``: midway between what the Nth and the next Post have come to by the forecast. ``variance``: of
+    that.
     ``shown``: the last value that the leaderboard shows.
     """
 
@@ -81,7 +82,7 @@ def find_bars(
     variance: FloatArray,
     top: int,
 ) -> Bars:
-    """The bars by what some Posts have come to: all that may be among the first of a board must be among them.
+    """The bars by what some Posts have come to: all that may be first on a board must be among them.
 
     Args:
         campaigns: those of each group.

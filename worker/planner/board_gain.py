@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from worker.catalogue import Endpoint
 from worker.model import PostId, Seconds, Timestamp
 from worker.planner.assessor import Assessor, born
 from worker.planner.growth import Measured
 from worker.planner.learning import CurveLearner
 from worker.planner.memory import Memory
+from worker.planner.own_boards import OwnBoards
 from worker.planner.planner import Plan
 from worker.planner.timing import Timing
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.model import MetricName, Standings
+    from worker.model import FloatArray, MetricName, Standings
     from worker.planner.planner import Columns, Posts
     from worker.planner.timing import TimingSettings
 
@@ -40,7 +42,7 @@ _WARM: Final = 1e-3
 _LOOKED_AT: Final = 2
 """Times the seats: how many of the best are looked at anew before a choice."""
 _LOOKED_AT_ONCE: Final = 20_000
-"""Posts a plan, so that the first plans after a restore take no seconds: the rest is looked at by the next ones."""
+"""Posts a plan, so that the first plans after a restore take no seconds: the next ones look at the rest."""
 _BARS_EVERY: Final = 30.0
 """Seconds: bars hardly move in less."""
 _UNASKED_AHEAD: Final = 40
@@ -50,9 +52,9 @@ _UNASKED_AHEAD: Final = 40
 class BoardGainSettings:
     """What users may set.
 
-    ``top``: places of a leaderboard. ``growth_window``: of growth per hour. ``half_growth``: age at which half of a
-    Post's growth is over, before anything else was learned. ``unasked_share``: of the seats, for those Posts that
-    were not asked for the longest.
+    ``top``: places of a leaderboard. ``growth_window``: of growth per hour. ``half_growth``: age at which
+    half of a Post's growth is over, before anything else was learned. ``unasked_share``: of the seats, for
+    those Posts that were not asked for the longest.
     """
 
     top: int
@@ -74,15 +76,17 @@ class BoardGain:
         settings: BoardGainSettings,
         timing: TimingSettings,
         *,
+        endpoint: Endpoint = Endpoint.TOTALS,
         seed: int = 0,
     ) -> None:
         self._settings = settings
         self._min_interval = timing.min_interval
         self._timing = Timing(timing)
-        self._memory = Memory(len(metrics))
+        self._own = OwnBoards(metrics, endpoint)
+        self._memory = Memory(len(self._own))
         self._learner = CurveLearner(settings.half_growth, _TAIL, _DISPERSION)
         self._assessor = Assessor(
-            metrics, self._memory, self._learner, top=settings.top, growth_window=settings.growth_window
+            self._own, self._memory, self._learner, top=settings.top, growth_window=settings.growth_window
         )
         self._chance = np.random.default_rng(seed)
         self._pending: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
@@ -112,7 +116,7 @@ class BoardGain:
         rows = np.flatnonzero(every <= now)
         if len(rows) > seats:
             return self._ask(now, columns, self._choose(now, columns, rows, seats), len(rows))
-        return self._ask(now, columns, self._fill(now, columns, rows, every, seats), len(rows))
+        return self._ask(now, columns, self._fill(now, rows, every, seats), len(rows))
 
     def due_at(self, columns: Columns, row: int) -> Timestamp:
         """When the Post in a row, measured before and not in flight, is due again."""
@@ -122,7 +126,7 @@ class BoardGain:
         """Take in what has happened since the last plan."""
         memory, assessor = self._memory, self._assessor
         if posts.regrouped != self._regrouped:
-            assessor.regroup(list(posts.sets()))
+            assessor.regroup(posts.groups())
             self._regrouped = posts.regrouped
         memory.reach(columns)
         self._learn(columns)
@@ -145,7 +149,7 @@ class BoardGain:
             self._assessor.meet(columns, first)
         if self._settings.learn:
             self._teach(columns, fresh[memory.kept_at[fresh] > 0])
-        memory.heed(columns, fresh)
+        memory.heed(columns, fresh, self._own.values(columns, fresh))
 
     def _teach(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         memory = self._memory
@@ -159,7 +163,9 @@ class BoardGain:
             np.where(earlier_at > 0, earlier_at - births, 0.0),
             memory.earlier[rows][:, counted],
         )
-        self._learner.learn(before, columns.measured[rows] - births, columns.values[rows][:, counted])
+        self._learner.learn(
+            before, columns.measured[rows] - births, self._own.values(columns, rows)[:, counted]
+        )
 
     def _look(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
         """Find out anew what these are worth, and when to look again."""
@@ -176,10 +182,11 @@ class BoardGain:
                 memory.worth[these], memory.near[these] = assess(now, columns, these)
                 memory.look_at[these] = now + self._look_after(memory.worth[these], now - since[these])
 
-    def _look_after(self, worth: NDArray[np.float64], waited: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _look_after(self, worth: FloatArray, waited: FloatArray) -> FloatArray:
         kind = (worth <= _HOT * self._cut).astype(np.intp) + (worth <= _WARM * self._cut)
         share, least = np.array(_LOOK_AGAIN).T[:, kind]
-        return np.maximum(share * waited, least)
+        after: FloatArray = np.maximum(share * waited, least)
+        return after
 
     def _hot(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
         """Rows of the Posts that may be worth most, not in flight and not asked for just now."""
@@ -191,7 +198,7 @@ class BoardGain:
         return rows[free]
 
     def _choose(self, now: float, columns: Columns, rows: NDArray[np.intp], seats: int) -> NDArray[np.intp]:
-        """Of more than there are seats for: those worth most, and a few that were not asked for the longest."""
+        """Of more than there are seats for: those worth most, and a few that have waited longest."""
         unasked = self._longest_unasked(now, columns, round(self._settings.unasked_share * seats))
         rows = rows[~np.isin(rows, unasked)]
         count = min(seats - len(unasked), len(rows))
@@ -203,14 +210,7 @@ class BoardGain:
         self._cut = float(worth[rows[order[count - 1]]]) if count else 0.0
         return np.concatenate([rows[order[:count]], unasked])
 
-    def _fill(
-        self,
-        now: float,
-        columns: Columns,
-        due: NDArray[np.intp],
-        due_at: NDArray[np.float64],
-        seats: int,
-    ) -> NDArray[np.intp]:
+    def _fill(self, now: float, due: NDArray[np.intp], due_at: FloatArray, seats: int) -> NDArray[np.intp]:
         """All that are due, and in the seats that are left those worth most of the others."""
         others = np.flatnonzero((due_at > now) & (due_at < np.inf) & (self._memory.worth > 0))
         self._cut = 0.0
@@ -221,7 +221,7 @@ class BoardGain:
         return np.concatenate([due, others])
 
     def _longest_unasked(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
-        """Those that were not asked for the longest; found out ahead for many requests, as all must be looked at."""
+        """Those not asked for the longest; found ahead for many requests, as all must be looked at."""
         rows = self._unasked
         rows = rows[self._may_be_asked(now, columns, rows)]
         if len(rows) < count:
@@ -237,7 +237,8 @@ class BoardGain:
 
     def _may_be_asked(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         due = self._timing.due_at(columns, rows) <= now
-        return ~columns.in_flight[rows] & (due | (columns.states[rows] == _NEW))
+        may: NDArray[np.bool_] = ~columns.in_flight[rows] & (due | (columns.states[rows] == _NEW))
+        return may
 
     def _ask(self, now: Timestamp, columns: Columns, rows: NDArray[np.intp], due: int) -> Plan:
         memory = self._memory

@@ -16,8 +16,8 @@ class Curve:
     """The share of all growth that is over at age a: F(a) = 1 - (1 + a / scale) ** -tail.
 
     ``half``: the age in seconds at which half of it is over. ``tail``: how fast the rest comes; the chance of
-    growth after age a falls as a ** -tail. Power laws of this kind with tails near 1 fit retweets (SEISMIC: Zhao et
-    al., KDD 2015).
+    growth after age a falls as a ** -tail. Power laws of this kind with tails near 1 fit retweets (SEISMIC:
+    Zhao et al., KDD 2015).
     """
 
     half: Seconds
@@ -37,5 +37,7 @@ class Curve:
         """The ages at which this share of growth is over; infinite from 1 on."""
         left = np.maximum(1.0 - grown, 0.0)
         with np.errstate(divide="ignore"):
-            age: FloatArray = self.scale * ((1.0 / left if self.tail == 1.0 else left ** (-1.0 / self.tail)) - 1.0)
+            age: FloatArray = self.scale * (
+                (1.0 / left if self.tail == 1.0 else left ** (-1.0 / self.tail)) - 1.0
+            )
         return age

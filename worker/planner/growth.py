@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 PRIOR_COUNT: Final = 0.3
 PRIOR_GROWN: Final = 0.02
-"""A Post begins as if it had come to 0.3 in the first 2 % of its growth: what is hardly measured is hardly known."""
+"""A Post begins as if it had come to 0.3 in the first 2 % of its growth: what was hardly measured is hardly
+known."""
 
 _KEPT: Final = 0.5
 """The weight of what was before the earlier measurement: forgetting is what catches second waves."""
@@ -32,7 +33,7 @@ _28_HOURS: Final = 28 * 3600.0
 
 
 class Measured(NamedTuple):
-    """What was measured of some Posts. Ages in seconds, shape (n,); values of shape (n, metrics), ``nan`` if none.
+    """What was measured of some Posts. Ages in seconds, shape (n,); values (n, metrics), ``nan`` if none.
 
     ``earlier_age`` is 0 where there is one measurement only; then ``earlier`` is 0 too.
     """
@@ -44,14 +45,14 @@ class Measured(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """How values have changed since the measurement; shape (n, metrics). The mean is above 0 where they only grow."""
+    """How values have changed since the measurement; shape (n, metrics). The mean of counts is above 0."""
 
     mean: FloatArray
     variance: FloatArray
 
 
 class Growth:
-    """Forecasts of each board metric by its kind: what a count gains, and how far other values may have moved.
+    """Forecasts of each board metric by its kind: what a count gains, how far other values may have moved.
 
     ``counted`` are the columns of counts, which only grow, but for the few that fall; ``moving`` all others.
     """

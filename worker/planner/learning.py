@@ -32,8 +32,8 @@ class CurveLearner:
     """Weighs curves by how well each would have forecast the gains that were measured.
 
     A quasi-likelihood (Wedderburn 1974): a gain has the mean and the variance of ``gain``, whatever its
-    distribution. The tail of the curve, and how much growth varies around it, are as given: learned from Posts that
-    were chosen to be asked, they came out too narrow, and cost more recall than they brought.
+    distribution. The tail of the curve, and how much growth varies around it, are as given: learned from
+    Posts that were chosen to be asked, they came out too narrow, and cost more recall than they brought.
     """
 
     def __init__(self, half: Seconds, tail: float, dispersion: float) -> None:
@@ -50,7 +50,7 @@ class CurveLearner:
         return self._curves[self._chosen]
 
     def learn(self, before: Measured, ages: FloatArray, values: FloatArray) -> None:
-        """Counts that were forecast from ``before``, and what they came to at these ages; shape (n, counts)."""
+        """Counts as they were ``before``, and what they came to at these ages; shape (n, counts)."""
         forecasts = [gain(before, ages, curve, self.dispersion) for curve in self._curves]
         gained = np.maximum(values - before.values, 0.0)
         # By any one of the curves: else each would be judged by other Posts.

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 _NEVER: Final = np.inf
 _MOVE_ON: Final = 0.1
-"""The earlier measurement moves on when the newest is this share of its age younger: else two measurements within
+"""The earlier measurement moves on when the newest is this share of its age younger: else two within
 a minute would be all that is known of the growth of a day."""
 
 
 class Memory:
-    """Arrays of equal length. ``earlier``: the values measured before the last ones, at ``earlier_at``; 0 if none.
+    """Arrays of equal length. ``earlier``: the values measured before, at ``earlier_at``; 0 if none.
 
-    ``kept``: the last values that were heeded, at ``kept_at``. ``worth``: of asking for it, when last looked at.
+    ``kept``: the last values that were heeded, at ``kept_at``. ``worth``: of asking for it, when last looked
+    at.
     ``look_at``: when to look again; never, where there is nothing to ask.
     """
 
@@ -53,14 +54,14 @@ class Memory:
         self._forget(left)
         self.look_at[left] = _NEVER
 
-    def heed(self, columns: Columns, rows: NDArray[np.intp]) -> None:
+    def heed(self, columns: Columns, rows: NDArray[np.intp], values: FloatArray) -> None:
         """These were measured anew: what was the last measurement may become the earlier one."""
         at, apart = columns.measured[rows], self.apart(columns, rows)
         moving = rows[apart]
         self.earlier[moving], self.earlier_at[moving] = self.kept[moving], self.kept_at[moving]
         fresh = apart | (self.kept_at[rows] == 0)
         keeping = rows[fresh]
-        self.kept[keeping], self.kept_at[keeping] = np.nan_to_num(columns.values[keeping]), at[fresh]
+        self.kept[keeping], self.kept_at[keeping] = np.nan_to_num(values[fresh]), at[fresh]
 
     def apart(self, columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which of these were measured long enough after the measurement that is kept to tell of growth."""

@@ -21,7 +21,7 @@ _UNKNOWN: Final = 1e-12
 
 
 class Newcomers:
-    """Sizes of Posts by board: how many first answers said that one is so large; heavier the more they could say."""
+    """Sizes of Posts by board: how many first answers said so, those of older Posts with more weight."""
 
     def __init__(self, metrics: int) -> None:
         # Without any answer yet a size is as likely as twice that: nothing is ruled out.
@@ -44,9 +44,9 @@ class Newcomers:
             bins = _bins(sizes[known, metric]).astype(np.intp)
             np.add.at(self._own[:, metric], (campaigns[known], bins), weights[known])
             np.add.at(self._all[metric], bins, weights[known])
-        for seen in (self._own.reshape(-1, _BINS), self._all):
-            total = seen.sum(axis=1, keepdims=True)
-            seen *= np.minimum(1.0, _MEMORY / np.maximum(total, 1.0))
+        for seen in (self._own, self._all):
+            total = seen.sum(axis=-1, keepdims=True)
+            np.multiply(seen, np.minimum(1.0, _MEMORY / np.maximum(total, 1.0)), out=seen)
         self._above = None
 
     def above(self, campaigns: NDArray[np.intp], bars: FloatArray, grown: FloatArray) -> FloatArray:
@@ -69,7 +69,10 @@ class Newcomers:
         at = np.minimum(_bins(np.maximum(bars, 0.0) / grown[:, np.newaxis]), _BINS - 1.001)
         low = at.astype(np.intp)
         metrics = np.arange(bars.shape[1])[np.newaxis, :]
-        below, over = self._above[campaigns[:, np.newaxis], metrics, low], self._above[campaigns[:, np.newaxis], metrics, low + 1]
+        below, over = (
+            self._above[campaigns[:, np.newaxis], metrics, low],
+            self._above[campaigns[:, np.newaxis], metrics, low + 1],
+        )
         chance: FloatArray = np.exp(below + (at - low) * (over - below))
         return chance
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from worker.model import FloatArray, IntArray, PostId, Standings, Timestamp
+    from worker.model import Campaign, FloatArray, IntArray, PostId, Standings, Timestamp
 
 
 class Columns(Protocol):
@@ -42,6 +42,13 @@ class Posts(Protocol):
     @property
     def answers(self) -> int:
         """How often asked Posts came back, with whatever answer: as long as it stands, none is due anew."""
+
+    @property
+    def regrouped(self) -> int:
+        """How often groups have come and gone: as long as it stands, ``groups`` says the same."""
+
+    def groups(self) -> Iterable[tuple[int, Sequence[Campaign]]]:
+        """The sets of campaigns that Posts compete in, by their number in the columns."""
 
     def first_unmeasured(self, count: int) -> list[PostId]:
         """The Posts that wait longest for their first request, not in flight."""

@@ -1,4 +1,4 @@
-"""When Posts are due, and when a request leaves: with its seats full, or when a due Post has waited long enough."""
+"""When Posts are due, and when a request leaves: full, or when a due Post has waited long enough."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _UNAVAILABLE: Final = 3
 class TimingSettings:
     """How often a Post may be asked for.
 
-    ``linger``: longest wait of a due Post for a request to fill up. ``min_interval``: time before which a measured
-    Post is not due again. ``interval_growth``: it is due again after this share of the age that it was measured at.
+    ``linger``: longest wait of a due Post for a request to fill up. ``min_interval``: time before which a
+    measured Post is not due again. ``interval_growth``: it is due again after this share of the age that it
+    was measured at.
     ``recheck_unavailable``: time between looks at a Post that was gone.
     """
 

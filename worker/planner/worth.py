@@ -39,7 +39,9 @@ def doubt(values: FloatArray, change: Forecast, bars: Bars, growth: Growth) -> D
     wrong = np.where(shown, 1.0 - passes, passes)
     off = np.abs(change.mean)
     off[:, growth.moving] = np.sqrt(change.variance[:, growth.moving])
-    error = np.where(shown, np.minimum(off / np.maximum(np.abs(values + change.mean), growth.least), 1.0), 0.0)
+    error = np.where(
+        shown, np.minimum(off / np.maximum(np.abs(values + change.mean), growth.least), 1.0), 0.0
+    )
     return Doubt(np.nan_to_num(wrong, copy=False), np.nan_to_num(error, copy=False))
 
 

@@ -200,7 +200,16 @@ class Planner(Section):
         0.25,
         description="share of the requests for the last 28 hours, when there are too few for all",
     )
-    half_growth: Duration = Field(4800.0, gt=0, description="age at which half of a Post's growth is over")
+    half_growth: Duration = Field(
+        4800.0,
+        gt=0,
+        description="age at which half of a Post's growth is over, until the planner has learned it",
+    )
+    unasked_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.03,
+        description="share of the seats for the Posts that were not asked for the longest, when there are "
+        "too few for all",
+    )
 
 
 class Engagement(Section):

@@ -1,1 +1,1 @@
-"""The real Watchlist, planner and boards under a virtual clock, against a population whose counts are known."""
+"""The real Watchlist, planner and boards under a virtual clock, among Posts whose counts are known."""

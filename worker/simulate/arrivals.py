@@ -24,8 +24,8 @@ class Arrivals:
     """``live_posts`` in a window of ``window`` seconds, over ``campaigns`` of Zipf sizes.
 
     ``zipf``: campaign number k is 1 / k ** zipf as large as the first. ``swing``: how far the rate of arrival
-    is above its mean at the peak of the day, and below it twelve hours later; 0 to 1. ``largest``: the share of all
-    Posts that the first campaign has, whatever the others would leave it.
+    is above its mean at the peak of the day, and below it twelve hours later; 0 to 1. ``largest``: the share
+    of all Posts that the first campaign has, whatever the others would leave it.
     """
 
     live_posts: int
@@ -40,7 +40,7 @@ class Arrivals:
         return tuple(Campaign(f"campaign-{number:03}") for number in range(1, self.campaigns + 1))
 
     def times(self, chance: np.random.Generator, begins: float, ends: float) -> FloatArray:
-        """When Posts are created, ascending, in seconds from the beginning of the simulation, which is at midnight."""
+        """When Posts are created, ascending, in seconds from the beginning, which is at midnight."""
         rate = self.live_posts / self.window
         most = chance.poisson(rate * (1.0 + self.swing) * (ends - begins))
         times = np.sort(chance.uniform(begins, ends, most))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
+
+import typer
 
 from worker.simulate.experiment import run
 from worker.simulate.report import HEADER, json_line, plot, table_line, table_row
@@ -27,16 +28,16 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
     if plot_to is not None:
         _can_plot(plot_to)
     if not as_json:
-        print(table_line(HEADER))
+        typer.echo(table_line(HEADER))
     rows = []
     for row in run(plan, jobs):
         rows.append(row)
-        print(json_line(row).decode() if as_json else table_row(row), flush=True)
+        typer.echo(json_line(row) if as_json else table_row(row))
     if plot_to is not None:
         arrivals = plan.world.arrivals
         title = f"{arrivals.live_posts:,} live Posts, {arrivals.campaigns} campaigns, top {plan.top}"
         plot(rows, plot_to, title)
-        print(f"plotted: {plot_to}", file=sys.stderr)
+        typer.echo(f"plotted: {plot_to}", err=True)
 
 
 def _can_plot(path: Path) -> None:

@@ -29,8 +29,8 @@ _NORMAL_95: Final = 1.96
 class Plan:
     """What is simulated. ``hours``: those that are judged; ``warm_up``: those before, in hours too.
 
-    ``half_growth``: what the policies assume, in seconds, whatever the world is like. ``refused``: spans in seconds in
-    which the API answers 429 to all.
+    ``half_growth``: what the policies assume, in seconds, whatever the world is like. ``refused``: spans in
+    seconds in which the API answers 429 to all.
     """
 
     world: World
@@ -69,6 +69,7 @@ class Row:
 
     policy: str
     requests_per_minute: float
+    seeds: int
     recall: Estimate
     exact_boards: Estimate
     shown_error_median: Estimate
@@ -76,7 +77,6 @@ class Row:
     shown_age_median: Estimate
     requests: Estimate
     asked: Estimate
-    seeds: int
 
 
 def run(plan: Plan, jobs: int) -> Iterator[Row]:
@@ -116,7 +116,7 @@ def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> 
 
 def _row(policy: str, requests_per_minute: float, outcomes: Sequence[Outcome]) -> Row:
     estimates = [_estimate(values) for values in zip(*outcomes, strict=True)]
-    return Row(policy, requests_per_minute, *estimates, seeds=len(outcomes))
+    return Row(policy, requests_per_minute, len(outcomes), *estimates)
 
 
 def _estimate(values: Sequence[float]) -> Estimate:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worker.model import ALL, Campaign
+from worker.model import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.boards import Boards
-    from worker.model import IntArray, MetricName
+    from worker.model import FloatArray, IntArray, MetricName, PostId
     from worker.simulate.population import Population
     from worker.watchlist import Watchlist
 
@@ -31,13 +31,13 @@ class Verdict:
 class Judge:
     """Compares boards with the truth. A Post that ties with the last place is as right as any other there."""
 
-    def __init__(self, population: Population, metrics: Sequence[MetricName], top: int, window: float) -> None:
+    def __init__(
+        self, population: Population, metrics: Sequence[MetricName], top: int, window: float
+    ) -> None:
         self._population = population
         self._metrics = tuple(metrics)
         self._top = top
-        self._members = {
-            campaign: population.members(campaign) for campaign in (ALL, *population.campaigns)
-        }
+        self._members = {campaign: population.members(campaign) for campaign in (ALL, *population.campaigns)}
         self.verdict = Verdict()
         self._window = window
         self._stay = np.zeros(len(population), dtype=np.bool_)
@@ -49,23 +49,24 @@ class Judge:
         # Who is out of the tracking window competes for as long as it is among the best of some board.
         competes = self._stay[:there] | (self._population.born[:there] > now - self._window)
         self._stay[:] = False
-        for campaign, members in self._members.items():
-            members = members[: np.searchsorted(members, there)]
-            members = members[competes[members]]
+        for campaign, everyone in self._members.items():
+            seen = everyone[: np.searchsorted(everyone, there)]
+            members = seen[competes[seen]]
             if len(members):
                 for column, metric in enumerate(self._metrics):
-                    self._board(boards, watchlist, campaign, metric, truth[:, column], members, begin + now)
+                    shown = boards.merged(campaign, metric)
+                    times = watchlist.measured_times([post_id for post_id, _ in shown])
+                    self._judge(shown, np.array(times) - begin, truth[:, column], members, now)
 
-    def _board(
+    def _judge(
         self,
-        boards: Boards,
-        watchlist: Watchlist,
-        campaign: Campaign,
-        metric: MetricName,
+        shown: Sequence[tuple[PostId, float]],
+        measured: FloatArray,
         truth: IntArray,
         members: IntArray,
         now: float,
     ) -> None:
+        """One leaderboard. ``measured``: when each value shown was, by the clock of ``now``."""
         values = truth[members]
         values = values[values >= 0]
         places = min(self._top, len(values))
@@ -73,13 +74,11 @@ class Judge:
             return
         bar = np.partition(values, len(values) - places)[len(values) - places]
         self._stay[members[truth[members] >= bar]] = True
-        shown = boards.merged(campaign, metric)
-        ids = np.array([post_id for post_id, _ in shown], dtype=np.int64)
-        right = truth[self._population.numbers(ids)]
+        right = truth[self._population.numbers(np.array([post_id for post_id, _ in shown], dtype=np.int64))]
         recall = int(np.count_nonzero(right >= bar)) / places
         verdict = self.verdict
         verdict.recalls.append(recall)
         verdict.exact.append(recall >= 1.0)
         told = np.array([value for _, value in shown])
         verdict.errors += (np.abs(told - right) / np.maximum(right, 1)).tolist()
-        verdict.ages += (now - np.array(watchlist.measured_times([one for one, _ in shown]))).tolist()
+        verdict.ages += (now - measured).tolist()

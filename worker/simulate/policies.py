@@ -63,7 +63,9 @@ def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
         known = columns.states[rows] == _MEASURED
         values = columns.values[rows[known]]
         nothing = np.zeros(len(values))
-        measured = Measured(columns.measured[rows[known]] - born[known], values, nothing, np.zeros_like(values))
+        measured = Measured(
+            columns.measured[rows[known]] - born[known], values, nothing, np.zeros_like(values)
+        )
         forecast = growth.forecast(measured, now - born[known], curve, 0.0)
         gained[known] = np.nan_to_num(forecast.mean).sum(axis=1)
         return gained
@@ -74,7 +76,9 @@ def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
 POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-only")
 
 
-def make_policy(name: str, metrics: Sequence[MetricName], top: int, half_growth: Seconds, seed: int) -> Planner:
+def make_policy(
+    name: str, metrics: Sequence[MetricName], top: int, half_growth: Seconds, seed: int
+) -> Planner:
     """A policy by its name, which is one of ``POLICIES``."""
     timing = TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
     match name:

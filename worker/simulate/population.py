@@ -20,15 +20,15 @@ BEGIN: Final = Timestamp(1_750_000_000.0)
 """The moment at which every simulation begins: a round one, as nothing depends on it."""
 
 _SPAN: Final = 2.0**23
-"""Seconds, more than any history lasts: 97 days. Post number x this + age orders all events of all Posts, and is
-exact to microseconds for millions of Posts."""
+"""Seconds, more than any history lasts: 97 days. Post number x this + age orders all events of all Posts,
+and is exact to microseconds for millions of Posts."""
 
 
 class Histories:
     """When each Post gained one, for many Posts, as ages in seconds; one array for all of them."""
 
     def __init__(self, ages: FloatArray, starts: IntArray) -> None:
-        """``ages``: ascending within each Post; ``starts``: where each Post's begin, and the length at the end."""
+        """``ages``: ascending within each Post; ``starts``: where each Post's begin, and their number."""
         self._starts = starts
         posts = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         self._keys = posts * _SPAN + np.clip(ages, 0.0, _SPAN - 1.0)
@@ -52,8 +52,9 @@ class Histories:
 class Population:
     """Posts by their number, in order of creation.
 
-    ``born``: seconds from the beginning; before it where negative. ``members``: the numbers of the Posts of each
-    campaign, ``all`` not among them. ``rises`` and ``falls``: a history for each metric; falls may be missing.
+    ``born``: seconds from the beginning; before it where negative. ``members``: the numbers of the Posts of
+    each campaign, ``all`` not among them. ``rises`` and ``falls``: a history for each metric; falls may be
+    missing.
     ``gone``: the age at which a Post is deleted; infinite where it is not.
     """
 
@@ -104,7 +105,7 @@ class Population:
         return np.searchsorted(self.post_ids, post_ids)
 
     def counts(self, posts: IntArray, now: float) -> IntArray:
-        """What the API would say of these. Shape (Posts, metrics); ``NOT_AVAILABLE`` where a Post is deleted."""
+        """What the API would say. Shape (Posts, metrics); ``NOT_AVAILABLE`` where a Post is deleted."""
         ages = now - self.born[posts]
         values = np.empty((len(posts), len(self.metrics)), dtype=np.int64)
         for column, rises in enumerate(self.rises):

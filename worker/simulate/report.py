@@ -29,12 +29,15 @@ _WIDTHS: Final = (12, 8, 16, 14, 14, 10, 9)
 
 def table_line(cells: Iterable[str]) -> str:
     """A line of the table."""
-    texts = [text.ljust(width) if not place else text.rjust(width) for place, (text, width) in enumerate(zip(cells, _WIDTHS, strict=True))]
+    texts = [
+        text.ljust(width) if not place else text.rjust(width)
+        for place, (text, width) in enumerate(zip(cells, _WIDTHS, strict=True))
+    ]
     return "  ".join(texts).rstrip()
 
 
 def table_row(row: Row) -> str:
-    """What a policy reached, on one line: means, with half of the 95 % interval over seeds where there are more."""
+    """What a policy reached, on one line: means, with half of the 95 % interval over seeds."""
     return table_line(
         (
             row.policy,
@@ -49,7 +52,7 @@ def table_row(row: Row) -> str:
 
 
 def json_line(row: Row) -> bytes:
-    """The same for programs, and what the table leaves out: one object. ``…_within``: half of the 95 % interval."""
+    """The same for programs, and what the table leaves out. ``…_within``: half of the 95 % interval."""
     told: dict[str, Any] = {
         "policy": row.policy,
         "requests_per_minute": row.requests_per_minute,
@@ -77,8 +80,7 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> None:
         ImportError: matplotlib is not installed.
         ValueError: the path's end names no format of matplotlib.
     """
-    # Slow to import, and of the extra "plot": only who draws needs it.
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # noqa: PLC0415 -- of the extra "plot", and slow: only to draw
 
     figure = Figure(figsize=(8.0, 7.0), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
@@ -101,7 +103,9 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> None:
 
 def _draw(axes: Axes, budgets: Sequence[float], estimates: Sequence[Estimate], label: str) -> None:
     within = [0.0 if math.isnan(estimate.within) else estimate.within for estimate in estimates]
-    axes.errorbar(budgets, [estimate.mean for estimate in estimates], within, label=label, marker="o", capsize=3)
+    axes.errorbar(
+        budgets, [estimate.mean for estimate in estimates], within, label=label, marker="o", capsize=3
+    )
 
 
 def _with_interval(estimate: Estimate, shape: str) -> str:

@@ -115,13 +115,11 @@ class Simulation:
         """From the first Post to the last look."""
         every = 60.0 / self._contract.requests_per_minute
         now, lane = self._span.begins, self.tracker.watchlist.app
-        lane.sets = self.tracker.watchlist.groups.sets
         while (now := now + every) <= self._span.ends:
             self._pass(now)
             if any(begins <= now < ends for begins, ends in self._contract.refused):
                 continue
             at = Timestamp(BEGIN + now)
-            lane.regrouped = self.tracker.watchlist.groups.changes
             plan = self._planner.plan(at, lane, self.tracker.standings, self._contract.seats)
             if not plan.post_ids:
                 self.run.empty += 1

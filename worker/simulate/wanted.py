@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations at run time
 from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from worker.model import MetricName
-from worker.settings.types import Duration
+from worker.settings.types import Duration  # noqa: TC001 -- the same
 from worker.simulate.arrivals import Arrivals
 from worker.simulate.cascades import Sizes, read_cascades
 from worker.simulate.experiment import Plan
@@ -21,7 +21,7 @@ _PUBLIC: Final = ("favorites", "replies", "retweets", "quote_tweets", "video_vie
 
 
 class UsageError(Exception):
-    """What is wanted cannot be simulated. The text names each option at fault, its value and what would be right."""
+    """What is wanted cannot be simulated. The text names each option at fault, its value and the mend."""
 
 
 def _listed(value: object) -> object:
@@ -45,7 +45,11 @@ class Wanted(BaseModel):
     hours: Annotated[float, Field(gt=0, le=24 * 90)] = 24.0
     warm_up: Annotated[float, Field(ge=0, le=24 * 90)] = 24.0
     window: Annotated[Duration, Field(ge=600)] = 86_400.0
-    requests_per_minute: Annotated[list[Budget], BeforeValidator(_listed), Field(min_length=1)] = [0.5, 1.0, 2.0]
+    requests_per_minute: Annotated[list[Budget], BeforeValidator(_listed), Field(min_length=1)] = [
+        0.5,
+        1.0,
+        2.0,
+    ]
     policy: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = ["planner", "round-robin"]
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
     half_growth: Annotated[Duration, Field(gt=0)] = 4800.0

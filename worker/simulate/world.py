@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.simulate.arrivals import Arrivals
 from worker.simulate.cascades import Sizes, thinned
 from worker.simulate.population import Histories, Population
 from worker.simulate.synthetic import Growing
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.model import FloatArray, MetricName
+    from worker.simulate.arrivals import Arrivals
 
 _USUAL_RATIO: Final = 0.5
 """Each metric after the first is half as large as the one before, on average."""
@@ -34,7 +34,7 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All that must be known to make a population. ``cascades``: real ones to draw from; else they are synthetic."""
+    """All that makes a population. ``cascades``: real ones to draw from; else growth is synthetic."""
 
     arrivals: Arrivals
     metrics: tuple[MetricName, ...]
@@ -44,7 +44,7 @@ class World:
     attack: Attack | None = None
 
     def populate(self, seed: int, begins: float, ends: float) -> Population:
-        """The Posts that appear between two times, in seconds from the beginning; the same for the same seed."""
+        """The Posts that appear between two times, in seconds; the same for the same seed."""
         chance = np.random.default_rng(seed)
         arrivals = self.arrivals
         born = arrivals.times(chance, begins, ends)
@@ -59,7 +59,9 @@ class World:
         rises, falls = self._grow(sizes, chance)
         return Population.make(self.metrics, born, campaign_of, arrivals.names(), rises, falls=falls)
 
-    def _grow(self, sizes: FloatArray, chance: np.random.Generator) -> tuple[list[Histories], list[Histories]]:
+    def _grow(
+        self, sizes: FloatArray, chance: np.random.Generator
+    ) -> tuple[list[Histories], list[Histories]]:
         """Rises and falls by metric."""
         picks = chance.integers(0, len(self.cascades), len(sizes)).tolist() if self.cascades else []
         rises, falls = [], []

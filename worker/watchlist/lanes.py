@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.model import FloatArray, IntArray, MetricName, PostId, Timestamp
+    from worker.model import Campaign, FloatArray, IntArray, MetricName, PostId, Timestamp
     from worker.watchlist.columns import Columns
+    from worker.watchlist.groups import Groups
     from worker.watchlist.recipes import Recipe
 
 APP: Final = 0
@@ -62,6 +63,7 @@ class Lane:
         *,
         columns: Columns,
         rows: Mapping[PostId, int],
+        groups: Groups,
         alone: bool,
         answers: Answers,
         moved: Callable[[PostId, Endpoint], None],
@@ -74,6 +76,7 @@ class Lane:
         self._moved = moved
         self._all = columns
         self._rows = rows
+        self._groups = groups
         self._alone = alone
         self.waiting = Waiting(self._wait)
 
@@ -97,6 +100,15 @@ class Lane:
             all_.values,
             all_.groups,
         )
+
+    @property
+    def regrouped(self) -> int:
+        """How often groups have come and gone: as long as it stands, ``groups`` says the same."""
+        return self._groups.changes
+
+    def groups(self) -> Iterable[tuple[int, tuple[Campaign, ...]]]:
+        """The numbers of the sets of campaigns that Posts compete in, with the campaigns of each."""
+        return self._groups.sets()
 
     def holds(self, row: int) -> bool:
         """Whether the Post in this row is of this lane."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from worker.model import MetricName, PostId, Sighting
     from worker.watchlist.columns import Columns
+    from worker.watchlist.groups import Groups
 
 NOBODY: Final = -1
 """In ``accounts``, of a Post that is known to be of none of them: no Sighting assigns it again."""
@@ -35,11 +36,13 @@ class Owners:
         *,
         columns: Columns,
         rows: Mapping[PostId, int],
+        groups: Groups,
         rate_floor: int,
     ) -> None:
         self._metrics = metrics
         self._columns = columns
         self._rows = rows
+        self._groups = groups
         self._rate_floor = rate_floor
         self._answers = Answers()
         self._account_of = account_of if accounts else None
@@ -129,6 +132,7 @@ class Owners:
             Recipe(self._metrics, endpoint, asked, self._rate_floor),
             columns=self._columns,
             rows=self._rows,
+            groups=self._groups,
             alone=self._account_of is None,
             answers=self._answers,
             moved=self.wait_again,

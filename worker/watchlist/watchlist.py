@@ -61,7 +61,13 @@ class Watchlist:
         self._rows: dict[PostId, int] = {}
         self._words: dict[PostId, tuple[str | None, str | None]] = {}
         self.owners = Owners(
-            metrics, accounts, account_of, columns=self.columns, rows=self._rows, rate_floor=rate_floor
+            metrics,
+            accounts,
+            account_of,
+            columns=self.columns,
+            rows=self._rows,
+            groups=self.groups,
+            rate_floor=rate_floor,
         )
         self.app = self.owners.app
         self.saving = Saving(

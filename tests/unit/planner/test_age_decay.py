@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.watchlist.making import HOUR, NOW, OLD_ID, counts, later, limits, post, sighting, watchlist
 from worker.model import PostId, Seconds, Standings, Timestamp
-from worker.planner import AgeDecay, AgeDecaySettings, Plan
+from worker.planner import AgeDecay, Plan, TimingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +22,13 @@ SEATS = 4
 
 def policy(interval_growth: float = 0.0) -> AgeDecay:
     return AgeDecay(
-        AgeDecaySettings(
+        TimingSettings(
             linger=Seconds(LINGER),
             min_interval=Seconds(MIN_INTERVAL),
             interval_growth=interval_growth,
-            half_growth=Seconds(4800.0),
             recheck_unavailable=Seconds(RECHECK),
-        )
+        ),
+        Seconds(4800.0),
     )
 
 

@@ -36,9 +36,7 @@ def test_a_board_with_free_places_is_open() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 3), st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=40
-    ),
+    st.lists(st.tuples(st.integers(0, 3), st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=40),
     st.integers(1, 4),
 )
 def test_bars_are_those_of_sorting_each_board(posts: list[tuple[int, float, float]], top: int) -> None:
@@ -49,7 +47,9 @@ def test_bars_are_those_of_sorting_each_board(posts: list[tuple[int, float, floa
     bars = find_bars(campaigns, groups, expected, np.zeros_like(expected), top)
     for campaign, number in campaigns.names().items():
         for metric in range(2):
-            own = sorted((values[metric] for group, *values in posts if campaign in sets[group]), reverse=True)
+            own = sorted(
+                (values[metric] for group, *values in posts if campaign in sets[group]), reverse=True
+            )
             wanted = (own[top - 1] + own[top]) / 2 if len(own) > top else OPEN
             assert bars.true[number, metric] == pytest.approx(wanted)
 
@@ -59,7 +59,12 @@ def test_what_others_show_raises_a_bar_and_never_lowers_it() -> None:
     bars = open_bars(2, 1)
     numbers = campaigns.names()
     bars.true[numbers[ALL]] = 50.0
-    heed(bars, campaigns, Standings({(ALL, LIKES): 40.0, (SPRING, LIKES): 9.0, (AUTUMN, LIKES): 1.0}), {LIKES: 0})
+    heed(
+        bars,
+        campaigns,
+        Standings({(ALL, LIKES): 40.0, (SPRING, LIKES): 9.0, (AUTUMN, LIKES): 1.0}),
+        {LIKES: 0},
+    )
     assert (bars.true[numbers[ALL], 0], bars.shown[numbers[ALL], 0]) == (50.0, 40.0)
     assert (bars.true[numbers[SPRING], 0], bars.shown[numbers[SPRING], 0]) == (9.0, 9.0)
 

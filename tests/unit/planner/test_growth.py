@@ -56,13 +56,17 @@ def test_growth_per_hour_falls_as_a_post_gets_older() -> None:
 def test_other_values_may_move_either_way_and_the_more_the_longer(metric: str) -> None:
     growth = Growth([MetricName(metric)], HOUR)
     assert growth.counted.tolist() == []
-    soon, late = (growth.forecast(_once(3600.0, 8.0), np.array([at]), CURVE, 1.0) for at in (3700.0, 36_000.0))
+    soon, late = (
+        growth.forecast(_once(3600.0, 8.0), np.array([at]), CURVE, 1.0) for at in (3700.0, 36_000.0)
+    )
     assert soon.mean.tolist() == late.mean.tolist() == [[0.0]]
     assert soon.variance[0, 0] < late.variance[0, 0]
 
 
 def test_metrics_of_several_kinds_are_forecast_beside_each_other() -> None:
-    growth = Growth([MetricName("favorites_per_hour"), MetricName("favorites"), MetricName("engagement_rate")], HOUR)
+    growth = Growth(
+        [MetricName("favorites_per_hour"), MetricName("favorites"), MetricName("engagement_rate")], HOUR
+    )
     change = growth.forecast(_once(4800.0, 60.0, 1000.0, 0.1), np.array([9600.0]), CURVE, 1.0)
     alone = gain(_once(4800.0, 1000.0), np.array([9600.0]), CURVE, 1.0)
     assert change.mean[0, 1] == alone.mean[0, 0]

@@ -14,7 +14,7 @@ HALF = Seconds(4800.0)
 
 
 def _teach(learner: CurveLearner, truth: Curve, posts: int, seed: int = 1) -> None:
-    """Posts of any size, asked twice at random ages, whose growth varies around the curve by half of itself."""
+    """Posts of any size, asked twice, whose growth varies around the curve by half of itself."""
     chance = np.random.default_rng(seed)
     first = chance.uniform(300, 20_000, posts)
     second = first + chance.uniform(0.2, 2.0, posts) * first
