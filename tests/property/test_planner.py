@@ -12,16 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.unit.watchlist.making import HOUR, LIKES, NOW, OLD_ID, counts, limits, post, sighting
 from worker.model import PostId, Seconds, Standings, Timestamp, created_at
-from worker.planner import AgeDecay, TimingSettings
+from worker.planner import AgeDecay, BoardGain, BoardGainSettings, TimingSettings
 from worker.watchlist import Watchlist
 
 if TYPE_CHECKING:
-    from worker.planner import Plan
+    from worker.planner import Plan, Planner
 
 POOL = (OLD_ID, post(1, NOW + 100 * HOUR), *(post(number, NOW - 512.0 * number) for number in range(2, 12)))
 SEATS = 3
 # All are whole halves and quarters, so that model and planner reckon the same to the last bit.
 LINGER, MIN_INTERVAL, INTERVAL_GROWTH, HALF_GROWTH, RECHECK = 2.0, 16.0, 0.25, 4096.0, 500.0
+
+TIMING = TimingSettings(Seconds(LINGER), Seconds(MIN_INTERVAL), INTERVAL_GROWTH, Seconds(RECHECK))
 
 some_posts = st.lists(st.sampled_from(POOL), min_size=1, max_size=6, unique=True)
 
@@ -58,16 +60,16 @@ class Planning(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        settings_of = TimingSettings(
-            Seconds(LINGER), Seconds(MIN_INTERVAL), INTERVAL_GROWTH, Seconds(RECHECK)
-        )
-        self.planner = AgeDecay(settings_of, Seconds(HALF_GROWTH))
+        self.planner = self.make_planner()
         self.watchlist = Watchlist([LIKES], limits())
         self.posts: dict[PostId, Known] = {}
         self.requests: list[tuple[float, list[PostId]]] = []
         self.forgotten: set[PostId] = set()
         self.now = float(NOW)
         self.turn = 0
+
+    def make_planner(self) -> Planner:
+        return AgeDecay(TIMING, Seconds(HALF_GROWTH))
 
     # What happens around the planner
 
@@ -206,5 +208,25 @@ class Planning(RuleBasedStateMachine):
         return min(full, due[0] + LINGER if due else math.inf)
 
 
+class PlanningByGain(Planning):
+    """The same times; and whoever goes, nobody twice, nobody in vain, and all that are due where there is room."""
+
+    def make_planner(self) -> Planner:
+        settings_of = BoardGainSettings(2, Seconds(HOUR), Seconds(HALF_GROWTH), unasked_share=0.34)
+        return BoardGain([LIKES], settings_of, TIMING)
+
+    def check_seats(self, chosen: list[PostId]) -> None:
+        askable = self.askable()
+        assert len(chosen) == len(set(chosen)) <= SEATS
+        assert set(chosen) <= askable.keys()
+        due = {post_id for post_id, known in askable.items() if known.due <= self.now}
+        if len(due) < SEATS:
+            assert due <= set(chosen)
+        else:
+            assert len(chosen) == SEATS
+
+
 TestPlanning = Planning.TestCase
+TestPlanningByGain = PlanningByGain.TestCase
+TestPlanningByGain.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestPlanning.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
