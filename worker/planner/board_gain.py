@@ -46,6 +46,9 @@ _LOOKED_AT_ONCE: Final = 20_000
 _BARS_EVERY: Final = 30.0
 """Seconds: bars hardly move in less."""
 _UNASKED_AHEAD: Final = 40
+_AHEAD: Final = 8
+_AHEAD_FOR: Final = 0.5
+"""Requests that are chosen for at once, and for how many seconds that holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,9 @@ class BoardGain:
         self._regrouped = -1
         self._bars_at = -np.inf
         self._cut = 0.0
+        self._ready: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self._chosen_at = -np.inf
+        self._due = 0
         self.looked = 0
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:
@@ -102,13 +108,19 @@ class BoardGain:
         if plan := self._timing.wait(now, posts, new, seats):
             return plan
         columns = posts.columns
+        if len(ready := self._take_ready(now, columns, seats)):
+            return self._ask(now, columns, ready, self._due)
         self._follow(now, posts, columns, standings)
         rows = self._hot(now, columns, 2 * seats)
         due_at = self._timing.due_at(columns, rows)
         due = (columns.states[rows] == _NEW) | (due_at <= now)
         if np.count_nonzero(due) >= seats:
             self._timing.left()
-            return self._ask(now, columns, self._choose(now, columns, rows, seats), int(due.sum()))
+            self._due = int(due.sum())
+            # Where requests leave in a row, some are chosen for at once: counts do not change in between.
+            count = seats * (_AHEAD if now - self._chosen_at < _AHEAD_FOR else 1)
+            self._ready, self._chosen_at = self._choose(now, columns, rows, count), now
+            return self._ask(now, columns, self._take_ready(now, columns, seats), self._due)
         every = self._timing.due_at(columns, _ALL_ROWS)
         if plan := self._timing.wait_for(now, posts, new, seats, every):
             return plan
@@ -188,6 +200,13 @@ class BoardGain:
         after: FloatArray = np.maximum(share * waited, least)
         return after
 
+    def _take_ready(self, now: float, columns: Columns, seats: int) -> NDArray[np.intp]:
+        """Of those chosen just now the next ones, if they fill the seats; else nobody."""
+        rows = self._ready if now - self._chosen_at < _AHEAD_FOR else self._ready[:0]
+        rows = rows[(columns.states[rows] >= _NEW) & ~columns.in_flight[rows]]
+        self._ready = rows[seats:]
+        return rows[:seats] if len(rows) >= seats else rows[:0]
+
     def _hot(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
         """Rows of the Posts that may be worth most, not in flight and not asked for just now."""
         worth = self._memory.worth
@@ -208,7 +227,8 @@ class BoardGain:
         self._look(now, columns, rows)
         order = np.argsort(-worth[rows], kind="stable")
         self._cut = float(worth[rows[order[count - 1]]]) if count else 0.0
-        return np.concatenate([rows[order[:count]], unasked])
+        # Those who waited come first: of more than one request none is without some.
+        return np.concatenate([unasked, rows[order[:count]]])
 
     def _fill(self, now: float, due: NDArray[np.intp], due_at: FloatArray, seats: int) -> NDArray[np.intp]:
         """All that are due, and in the seats that are left those worth most of the others."""

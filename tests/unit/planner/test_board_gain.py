@@ -1,0 +1,161 @@
+"""Who goes when there are more Posts due than seats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.watchlist.making import HOUR, LIKES, NOW, counts, later, limits, post, sighting, watchlist
+from worker.model import ALL, Campaign, PostId, Seconds, Standings, Timestamp
+from worker.planner import BoardGain, BoardGainSettings, TimingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from worker.planner import Plan
+    from worker.watchlist import Watchlist
+
+SEATS = 4
+TOP = 2
+
+
+def policy(*, unasked_share: float = 0.0, seed: int = 0) -> BoardGain:
+    return BoardGain(
+        [LIKES],
+        BoardGainSettings(TOP, Seconds(HOUR), Seconds(4800.0), unasked_share),
+        TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(6 * HOUR)),
+        seed=seed,
+    )
+
+
+def aged(number: int, hours: float) -> PostId:
+    """A Post that was created so many hours ago."""
+    return PostId(post(at=NOW - hours * HOUR) + number)
+
+
+def measure(posts: Watchlist, likes: dict[PostId, int], at: float) -> None:
+    posts.app.mark_asked(list(likes), Timestamp(at))
+    posts.record(counts({post_id: (value,) for post_id, value in likes.items()}, at))
+
+
+def plan(planner: BoardGain, posts: Watchlist, seconds: float, bar: float | None = None) -> Plan:
+    standings = Standings({} if bar is None else {(ALL, LIKES): bar})
+    return planner.plan(later(seconds), posts.app, standings, SEATS)
+
+
+def asked_over(
+    planner: BoardGain, posts: Watchlist, times: Iterable[float], bar: float
+) -> list[Sequence[PostId]]:
+    """Who is asked at each of these times, when counts never change."""
+    likes = {post_id: int(posts.tracked(post_id).values.get(LIKES, 0)) for post_id in posts.post_ids()}  # type: ignore[union-attr]
+    requests = []
+    for seconds in times:
+        chosen = plan(planner, posts, seconds, bar).post_ids
+        measure(posts, {post_id: likes[post_id] for post_id in chosen}, NOW + seconds)
+        requests.append(chosen)
+    return requests
+
+
+def board() -> tuple[Watchlist, list[PostId], list[PostId]]:
+    """Two leaders, two right below them, and twenty that nobody likes; all measured three hours ago."""
+    near = [aged(number, 6) for number in range(4)]
+    dead = [aged(number, 6) for number in range(10, 30)]
+    posts = watchlist(*near, *dead)
+    measure(
+        posts, dict(zip(near, (900, 500, 490, 480), strict=True)) | dict.fromkeys(dead, 0), NOW - 3 * HOUR
+    )
+    return posts, near, dead
+
+
+def test_those_near_a_bar_go_before_those_that_cannot_reach_it() -> None:
+    posts, near, _ = board()
+    assert set(plan(policy(), posts, 0, bar=500).post_ids) == set(near)
+
+
+def test_a_post_that_grows_fast_goes_before_one_with_the_same_count_that_does_not() -> None:
+    old, young = [aged(number, 20) for number in range(6)], [aged(number, 1.5) for number in range(6)]
+    leaders = [aged(90, 20), aged(91, 20)]
+    posts = watchlist(*leaders, *old, *young)
+    measure(posts, dict.fromkeys(leaders, 1000) | dict.fromkeys([*old, *young], 400), NOW - HOUR)
+    assert set(plan(policy(), posts, 0, bar=1000).post_ids) <= set(young)
+
+
+def test_new_posts_go_when_others_can_wait_and_wait_when_others_cannot() -> None:
+    posts, near, dead = board()
+    fresh = [aged(number, 0.3) for number in range(40, 43)]
+    posts.add(0, [sighting(post_id, seen_at=NOW - 0.3 * HOUR) for post_id in fresh], NOW)
+    just_now = later(-30)
+    measure(posts, dict(zip(near, (900, 500, 490, 480), strict=True)), just_now)
+    assert set(plan(policy(), posts, 0, bar=500).post_ids) >= set(fresh)
+    assert not set(plan(policy(), board()[0], 0, bar=500).post_ids) & set(dead)
+
+
+def test_with_a_share_for_those_who_wait_longest_everyone_is_asked_some_day() -> None:
+    posts, _, dead = board()
+    requests = asked_over(policy(unasked_share=0.25), posts, range(60, 60 * 40, 60), bar=500)
+    assert set(dead) <= {post_id for request in requests for post_id in request}
+
+
+def test_without_it_the_hopeless_wait_for_long() -> None:
+    posts, _, dead = board()
+    requests = asked_over(policy(), posts, range(60, 60 * 40, 60), bar=500)
+    assert len({post_id for request in requests for post_id in request} & set(dead)) < len(dead)
+
+
+def test_nobody_is_asked_twice_while_in_flight_and_a_request_that_failed_is_made_again() -> None:
+    posts, near, _ = board()
+    planner = policy()
+    chosen = plan(planner, posts, 0, bar=500).post_ids
+    posts.app.mark_asked(chosen, later(0))
+    assert not set(plan(planner, posts, 1, bar=500).post_ids) & set(near)
+    posts.app.ask_again(chosen)
+    assert set(plan(planner, posts, 60, bar=500).post_ids) == set(near)
+
+
+def test_requests_in_a_row_are_for_other_posts_each() -> None:
+    everyone = [aged(number, 1) for number in range(40)]
+    posts = watchlist(*everyone)
+    planner = policy()
+    asked: list[PostId] = []
+    for tenth in range(10):
+        chosen = plan(planner, posts, tenth / 100).post_ids
+        assert len(chosen) == SEATS
+        posts.app.mark_asked(chosen, later(tenth / 100))
+        asked += chosen
+    assert sorted(asked) == sorted(everyone)
+
+
+def test_who_leaves_between_two_requests_in_a_row_is_not_asked() -> None:
+    everyone = [aged(number, 1) for number in range(40)]
+    posts, planner = watchlist(*everyone), policy()
+    for moment in (0.0, 0.01):
+        posts.app.mark_asked(plan(planner, posts, moment).post_ids, later(moment))
+    for post_id in everyone[:30]:
+        posts.remove(post_id)
+    chosen = plan(planner, posts, 0.02).post_ids
+    assert set(chosen) <= set(everyone[30:])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_same_calls_give_the_same_plans(seed: int) -> None:
+    runs = [
+        asked_over(policy(seed=seed, unasked_share=0.25), board()[0], range(60, 3000, 60), bar=500)
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1]
+    assert all(runs[0])
+
+
+def test_a_full_watchlist_of_posts_in_many_campaigns_is_no_fault() -> None:
+    posts = watchlist(bounds=limits(max_campaigns=5))
+    everyone = [aged(number, 1) for number in range(30)]
+    for number, post_id in enumerate(everyone):
+        campaigns = [Campaign(f"c{one}") for one in range(number % 7)]
+        posts.add(0, [sighting(post_id, *campaigns)], NOW)
+    planner = policy()
+    for second in range(1, 200, 20):
+        chosen = plan(planner, posts, second).post_ids
+        measure(posts, {post_id: int(post_id) % 50 for post_id in chosen}, NOW + second)
+        posts.remove(everyone[second // 20])
+    assert plan(planner, posts, 300).post_ids
