@@ -209,7 +209,7 @@ class Planning(RuleBasedStateMachine):
 
 
 class PlanningByGain(Planning):
-    """The same times; and whoever goes, nobody twice, nobody in vain, and all that are due where there is room."""
+    """The same times; whoever goes, nobody goes twice, and all that are due go where there is room."""
 
     def make_planner(self) -> Planner:
         settings_of = BoardGainSettings(2, Seconds(HOUR), Seconds(HALF_GROWTH), unasked_share=0.34)

@@ -22,15 +22,14 @@ class Memory:
     """Arrays of equal length. ``earlier``: the values measured before, at ``earlier_at``; 0 if none.
 
     ``kept``: the last values that were heeded, at ``kept_at``. ``worth``: of asking for it, when last looked
-    at.
-    ``look_at``: when to look again; never, where there is nothing to ask.
+    at. ``look_at``: when to look again; never, where there is nothing to ask. ``near``: it may be above a bar.
     """
 
     def __init__(self, metrics: int) -> None:
         self.post_ids: IntArray = np.zeros(0, dtype=np.int64)
-        self.earlier: FloatArray = np.zeros((0, metrics))
+        self.earlier: NDArray[np.float32] = np.zeros((0, metrics), dtype=np.float32)
         self.earlier_at: FloatArray = np.zeros(0)
-        self.kept: FloatArray = np.zeros((0, metrics))
+        self.kept: NDArray[np.float32] = np.zeros((0, metrics), dtype=np.float32)
         self.kept_at: FloatArray = np.zeros(0)
         self.worth: FloatArray = np.zeros(0)
         self.look_at: FloatArray = np.zeros(0)
