@@ -1,12 +1,12 @@
 """How right boards are: the planner against simple policies, in worlds it was tuned on and worlds it was not.
 
-Each line of JSON is a policy under a budget in one world: means over seeds, and half of their 95 % interval. The
-same world, seed by seed, is given to all policies, so that any two lines of a world make a fair pair.
+Each line of JSON is a policy under a budget in one world: means over seeds, and half of their 95 % interval.
+The same world, seed by seed, is given to all policies, so that any two lines of a world make a fair pair.
 
     python -m benchmarks.planner [--cascades FILE] [--seeds 5] [--worlds real,synthetic,…] [--quick]
 
-``real`` and those named after it need ``--cascades``: JSON lines with ``retweet_s``, seconds from a Post to each
-of its retweets. Judged from 24 hours after the first Post on, every ten minutes; ``--hours`` of it.
+``real`` and those named after it need ``--cascades``: JSON lines with ``retweet_s``, seconds from a Post to
+each of its retweets. Judged from 24 hours after the first Post on, every ten minutes; ``--hours`` of it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ WORLDS: Final = {
     "synthetic, second waves on 20 %": _World({"waves": 0.2}),
     "synthetic, 5 % fall": _World({"falls": 0.05}),
 }
-"""Also ``big``: 1,000,000 live Posts in 500 campaigns, 5 metrics; only when it is named, as it takes hours."""
+"""Also ``big``: 1,000,000 live Posts in 500 campaigns, 5 metrics; only if it is named: it takes hours."""
 
 BIG: Final = _World(
     {"live_posts": 1_000_000, "campaigns": 500, "metrics": _FIVE}, [5.0, 20.0, 60.0], policies=POLICIES

@@ -117,14 +117,9 @@ class Assessor:
         return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_))
 
     def _change(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
-        births, memory = born(columns, rows), self._memory
-        earlier_at = memory.earlier_at[rows]
-        known = Measured(
-            columns.measured[rows] - births,
-            self._own.values(columns, rows),
-            np.where(earlier_at > 0, earlier_at - births, 0.0),
-            memory.earlier[rows],
-        )
+        births = born(columns, rows)
+        values = self._own.values(columns, rows)
+        known = Measured(columns.measured[rows] - births, values, *self._memory.before(rows, births))
         return self._growth.forecast(known, now - births, self._learner.curve, self._learner.dispersion)
 
     def _boards(

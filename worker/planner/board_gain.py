@@ -168,13 +168,10 @@ class BoardGain:
         rows = rows[memory.apart(columns, rows)]
         if len(rows) > _TAUGHT:
             rows = self._chance.choice(rows, _TAUGHT, replace=False)
-        births, earlier_at, counted = born(columns, rows), memory.earlier_at[rows], self._assessor.counted
-        before = Measured(
-            memory.kept_at[rows] - births,
-            memory.kept[rows][:, counted],
-            np.where(earlier_at > 0, earlier_at - births, 0.0),
-            memory.earlier[rows][:, counted],
-        )
+        births, counted = born(columns, rows), self._assessor.counted
+        earlier_age, earlier = memory.before(rows, births)
+        kept = memory.kept[rows].astype(np.float64)
+        before = Measured(memory.kept_at[rows] - births, kept[:, counted], earlier_age, earlier[:, counted])
         self._learner.learn(
             before, columns.measured[rows] - births, self._own.values(columns, rows)[:, counted]
         )

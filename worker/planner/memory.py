@@ -22,7 +22,8 @@ class Memory:
     """Arrays of equal length. ``earlier``: the values measured before, at ``earlier_at``; 0 if none.
 
     ``kept``: the last values that were heeded, at ``kept_at``. ``worth``: of asking for it, when last looked
-    at. ``look_at``: when to look again; never, where there is nothing to ask. ``near``: it may be above a bar.
+    at. ``look_at``: when to look again; never, where there is nothing to ask. ``near``: it may be above a
+    bar.
     """
 
     def __init__(self, metrics: int) -> None:
@@ -61,6 +62,11 @@ class Memory:
         fresh = apart | (self.kept_at[rows] == 0)
         keeping = rows[fresh]
         self.kept[keeping], self.kept_at[keeping] = np.nan_to_num(values[fresh]), at[fresh]
+
+    def before(self, rows: NDArray[np.intp], births: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """How old some Posts were at their earlier measurement, and what it said; 0 where there is none."""
+        at = self.earlier_at[rows]
+        return np.where(at > 0, at - births, 0.0), self.earlier[rows].astype(np.float64)
 
     def apart(self, columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which of these were measured long enough after the measurement that is kept to tell of growth."""

@@ -86,7 +86,7 @@ def run(plan: Plan, jobs: int) -> Iterator[Row]:
     with ProcessPoolExecutor(jobs) as pool:
         outcomes = pool.map(partial(_run_one, plan), *zip(*tasks, strict=True))
         for policy, budget in settings:
-            yield _row(policy, budget, [next(outcomes) for _ in range(plan.seeds)])
+            yield summarise(policy, budget, [next(outcomes) for _ in range(plan.seeds)])
 
 
 def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
@@ -114,7 +114,8 @@ def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> 
     )
 
 
-def _row(policy: str, requests_per_minute: float, outcomes: Sequence[Outcome]) -> Row:
+def summarise(policy: str, requests_per_minute: float, outcomes: Sequence[Outcome]) -> Row:
+    """What runs with different seeds came to."""
     estimates = [_estimate(values) for values in zip(*outcomes, strict=True)]
     return Row(policy, requests_per_minute, len(outcomes), *estimates)
 
