@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from worker import __version__
-from worker.cli import broker, config, dead_letters, demo, move_state, produce, report, run, sandbox, simulate
+from worker.cli import (
+    broker,
+    budget,
+    config,
+    dead_letters,
+    demo,
+    move_state,
+    produce,
+    report,
+    run,
+    sandbox,
+    simulate,
+)
 
 app = typer.Typer(
     name="top-tweets",
@@ -23,6 +35,7 @@ app.command("broker")(broker.broker)
 app.command("produce")(produce.produce)
 app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
+app.command("budget")(budget.budget)
 app.command("move-state")(move_state.move_state)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(config.app, name="config")

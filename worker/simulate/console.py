@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from worker.simulate.budget import find_budget
 from worker.simulate.experiment import run
-from worker.simulate.report import HEADER, json_line, plot, table_line, table_row
+from worker.simulate.report import (
+    HEADER,
+    answer_json,
+    answer_text,
+    json_line,
+    plot,
+    table_line,
+    table_row,
+)
 from worker.simulate.wanted import UsageError
 
 if TYPE_CHECKING:
@@ -34,10 +43,31 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
         rows.append(row)
         typer.echo(json_line(row) if as_json else table_row(row))
     if plot_to is not None:
-        arrivals = plan.world.arrivals
-        title = f"{arrivals.live_posts:,} live Posts, {arrivals.campaigns} campaigns, top {plan.top}"
-        plot(rows, plot_to, title)
+        plot(rows, plot_to, _title(plan))
         typer.echo(f"plotted: {plot_to}", err=True)
+
+
+def show_budget(plan: Plan, recall: float, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
+    """Find the contract that suffices, and tell what was tried on the way.
+
+    Raises:
+        UsageError: the plot cannot be drawn; found out before anything is run.
+        NotReachedError: no contract suffices.
+    """
+    if plot_to is not None:
+        _can_plot(plot_to)
+    if not as_json:
+        typer.echo(table_line(HEADER))
+    answer = find_budget(plan, recall, jobs, None if as_json else lambda row: typer.echo(table_row(row)))
+    typer.echo(answer_json(answer) if as_json else answer_text(answer))
+    if plot_to is not None:
+        plot(answer.rows, plot_to, _title(plan))
+        typer.echo(f"plotted: {plot_to}", err=True)
+
+
+def _title(plan: Plan) -> str:
+    arrivals = plan.world.arrivals
+    return f"{arrivals.live_posts:,} live Posts, {arrivals.campaigns} campaigns, top {plan.top}"
 
 
 def _can_plot(path: Path) -> None:

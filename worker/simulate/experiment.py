@@ -81,12 +81,18 @@ class Row:
 
 def run(plan: Plan, jobs: int) -> Iterator[Row]:
     """All of it, a row as soon as it is known, in the order of the plan. ``jobs``: runs at the same time."""
+    for policy, budget, outcomes in run_each(plan, jobs):
+        yield summarise(policy, budget, outcomes)
+
+
+def run_each(plan: Plan, jobs: int) -> Iterator[tuple[str, float, list[Outcome]]]:
+    """The same, with what came of each seed, in the order of the seeds."""
     settings = list(product(plan.policies, plan.requests_per_minute))
     tasks = [(policy, budget, seed) for policy, budget in settings for seed in range(1, plan.seeds + 1)]
     with ProcessPoolExecutor(jobs) as pool:
         outcomes = pool.map(partial(_run_one, plan), *zip(*tasks, strict=True))
         for policy, budget in settings:
-            yield summarise(policy, budget, [next(outcomes) for _ in range(plan.seeds)])
+            yield policy, budget, [next(outcomes) for _ in range(plan.seeds)]
 
 
 def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
@@ -116,11 +122,12 @@ def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> 
 
 def summarise(policy: str, requests_per_minute: float, outcomes: Sequence[Outcome]) -> Row:
     """What runs with different seeds came to."""
-    estimates = [_estimate(values) for values in zip(*outcomes, strict=True)]
+    estimates = [estimate(values) for values in zip(*outcomes, strict=True)]
     return Row(policy, requests_per_minute, len(outcomes), *estimates)
 
 
-def _estimate(values: Sequence[float]) -> Estimate:
+def estimate(values: Sequence[float]) -> Estimate:
+    """The mean of what runs with different seeds came to, and how sure it is."""
     count = len(values)
     if count == 1:
         return Estimate(float(values[0]), math.nan)

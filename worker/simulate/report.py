@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from worker.simulate.budget import Answer
     from worker.simulate.experiment import Estimate, Row
 
 HEADER: Final = (
@@ -41,7 +42,7 @@ def table_row(row: Row) -> str:
     return table_line(
         (
             row.policy,
-            f"{row.requests_per_minute:g}",
+            f"{row.requests_per_minute:.3g}",
             _with_interval(row.recall, "{:.4f}"),
             _with_interval(row.exact_boards, "{:.3f}"),
             _with_interval(row.shown_error_median, "{:.2%}"),
@@ -51,8 +52,34 @@ def table_row(row: Row) -> str:
     )
 
 
+def answer_text(answer: Answer) -> str:
+    """What contract to sign for, in a sentence or two."""
+    needed = _with_interval(answer.needed, "{:.3g}")
+    return (
+        f"\n{answer.enough:.3g} requests a minute suffice for a recall of {answer.recall:g}: "
+        f"{needed} by {answer.rows[0].seeds} simulated worlds."
+    )
+
+
+def answer_json(answer: Answer) -> bytes:
+    """The same for programs: one object."""
+    return orjson.dumps(
+        {
+            "recall": answer.recall,
+            "requests_per_minute": answer.enough,
+            "needed": answer.needed.mean,
+            "needed_within": _known(answer.needed.within),
+            "tried": [_told(row) for row in answer.rows],
+        }
+    )
+
+
 def json_line(row: Row) -> bytes:
     """The same for programs, and what the table leaves out. ``…_within``: half of the 95 % interval."""
+    return orjson.dumps(_told(row))
+
+
+def _told(row: Row) -> dict[str, Any]:
     told: dict[str, Any] = {
         "policy": row.policy,
         "requests_per_minute": row.requests_per_minute,
@@ -69,8 +96,8 @@ def json_line(row: Row) -> bytes:
     ):
         estimate: Estimate = getattr(row, name)
         told[name] = estimate.mean
-        told[f"{name}_within"] = None if math.isnan(estimate.within) else estimate.within
-    return orjson.dumps(told)
+        told[f"{name}_within"] = _known(estimate.within)
+    return told
 
 
 def plot(rows: Sequence[Row], path: Path, title: str) -> None:
@@ -106,6 +133,10 @@ def _draw(axes: Axes, budgets: Sequence[float], estimates: Sequence[Estimate], l
     axes.errorbar(
         budgets, [estimate.mean for estimate in estimates], within, label=label, marker="o", capsize=3
     )
+
+
+def _known(within: float) -> float | None:
+    return None if math.isnan(within) else within
 
 
 def _with_interval(estimate: Estimate, shape: str) -> str:

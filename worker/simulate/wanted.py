@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from worker.model import MetricName
-from worker.settings.types import Duration  # noqa: TC001 -- the same
+from worker.settings.types import Duration, parse_duration
 from worker.simulate.arrivals import Arrivals
 from worker.simulate.cascades import Sizes, read_cascades
 from worker.simulate.experiment import Plan
@@ -16,6 +16,7 @@ from worker.simulate.policies import POLICIES
 from worker.simulate.synthetic import Growing
 from worker.simulate.world import Attack, World
 
+_FEWEST_POSTS: Final = 10
 _MOST_POSTS: Final = 5_000_000
 _PUBLIC: Final = ("favorites", "replies", "retweets", "quote_tweets", "video_views")
 
@@ -38,7 +39,7 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    live_posts: Annotated[int, Field(ge=10, le=_MOST_POSTS)] = 20_000
+    live_posts: Annotated[int, Field(ge=_FEWEST_POSTS, le=_MOST_POSTS)] = 20_000
     campaigns: Annotated[int, Field(ge=1, le=100_000)] = 20
     top: Annotated[int, Field(ge=1, le=1000)] = 10
     metrics: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = ["favorites"]
@@ -107,6 +108,24 @@ class Wanted(BaseModel):
             self.assumed_half_growth,
             ((begins_refusing, begins_refusing + self.refused),) if self.refused else (),
         )
+
+
+def live_posts(posts_per_day: float, window: str) -> int:
+    """How many Posts are in a tracking window, such as ``24h``, when so many appear in a day.
+
+    Raises:
+        UsageError: the window is no duration, or there are too few Posts, or too many.
+    """
+    try:
+        live = posts_per_day * parse_duration(window) / 86_400.0
+    except ValueError as error:
+        raise UsageError(f"--window: {error} (it is {window!r})") from None
+    if not _FEWEST_POSTS <= live <= _MOST_POSTS:
+        raise UsageError(
+            f"--posts-per-day: {posts_per_day:g} makes {live:g} Posts in a window of {window}; "
+            f"what can be simulated is {_FEWEST_POSTS} to {_MOST_POSTS:,}"
+        )
+    return round(live)
 
 
 def wanted(**options: object) -> Wanted:
