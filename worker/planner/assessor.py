@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.planner.bars import Bars, Campaigns, find_bars, heed, open_bars
+from worker.planner.bars import OPEN, Bars, Campaigns, find_bars, heed, open_bars
+from worker.planner.explain import Known, Stake, known_of
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Forecast, Growth, Measured
 from worker.planner.newcomers import Newcomers
-from worker.planner.worth import doubt
+from worker.planner.worth import belongs, doubt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +33,8 @@ _NEWCOMER: Final = 1.5
 _NEAR: Final = 0.6
 """Who is forecast to have this share of a bar may be among the first before it is looked at again."""
 _LEAST_GROWN: Final = 1e-4
+_NEW: Final = 1
+_MEASURED: Final = 2
 
 
 class Assessment(NamedTuple):
@@ -108,13 +111,63 @@ class Assessor:
     def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were never asked for."""
         ages = np.maximum(now - born(columns, rows), 1.0)
-        grown = np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
+        grown = self._grown(ages)
         worth = np.zeros(len(rows))
         for board, there in self._boards(columns, rows):
             above = self._newcomers.above(board, self.bars.true[board], grown)
             worth += np.where(there, above.sum(axis=1), 0.0)
         lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
         return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_))
+
+    def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:
+        """What asking for one Post is worth, and each board that it competes on."""
+        rows, state = np.array([row]), int(columns.states[row])
+        if state not in (_NEW, _MEASURED):
+            return 0.0, []
+        assess = self.new if state == _NEW else self.measured
+        names = {number: campaign for campaign, number in self.campaigns.names().items()}
+        stakes = [
+            stake
+            for board, there in self._boards(columns, rows)
+            if there[0]
+            for stake in self._stakes_of(now, columns, rows, names[int(board[0])], board)
+        ]
+        return float(assess(now, columns, rows).worth[0]), stakes
+
+    def _stakes_of(
+        self,
+        now: float,
+        columns: Columns,
+        rows: NDArray[np.intp],
+        campaign: Campaign,
+        board: NDArray[np.intp],
+    ) -> list[Stake]:
+        bars = Bars(*(of[board] for of in self.bars))
+        if int(columns.states[rows[0]]) == _NEW:
+            grown = self._grown(now - born(columns, rows))
+            chances = self._newcomers.above(board, bars.true, grown)[0]
+            known: list[Known | None] = [None] * len(self._own)
+        else:
+            values, change = self._own.values(columns, rows), self._change(now, columns, rows)
+            chances = belongs(values, change, bars, self._growth)[0]
+            known = [
+                known_of(values[0, place], change.mean[0, place], change.variance[0, place], grows=grows)
+                for place, grows in enumerate(np.isin(np.arange(len(self._own)), self._growth.counted))
+            ]
+        return [
+            Stake(
+                campaign,
+                metric,
+                known[place],
+                bar=_unless_open(bars.true[0, place]),
+                shown_bar=_unless_open(bars.shown[0, place]),
+                chance=float(np.nan_to_num(chances[place])),
+            )
+            for place, metric in enumerate(self._own.metrics)
+        ]
+
+    def _grown(self, ages: FloatArray) -> FloatArray:
+        return np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
 
     def _change(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
         births = born(columns, rows)
@@ -134,6 +187,10 @@ class Assessor:
         curve = self._learner.curve
         again = curve.age_at(np.minimum(2.0 * curve.grown(now) - curve.grown(before), 1.0))
         return np.clip(again - now, _SHORTEST, _LONGEST)
+
+
+def _unless_open(bar: float) -> float | None:
+    return None if bar == OPEN else float(bar)
 
 
 def born(columns: Columns, rows: NDArray[np.intp]) -> FloatArray:

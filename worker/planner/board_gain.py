@@ -10,6 +10,7 @@ import numpy as np
 from worker.catalogue import Endpoint
 from worker.model import PostId, Seconds, Timestamp
 from worker.planner.assessor import Assessor, born
+from worker.planner.explain import Explanation, Reason
 from worker.planner.growth import Measured
 from worker.planner.learning import CurveLearner
 from worker.planner.memory import Memory
@@ -134,6 +135,23 @@ class BoardGain:
         """When the Post in a row, measured before and not in flight, is due again."""
         return Timestamp(float(self._timing.due_at(columns, slice(row, row + 1))[0]))
 
+    def explain(self, now: Timestamp, columns: Columns, row: int) -> Explanation:
+        """Why the Post in a row was asked for, and what is expected of it now."""
+        memory = self._memory
+        known = row < len(memory.post_ids) and int(memory.post_ids[row]) == int(columns.post_ids[row])
+        reason = Reason(int(memory.reason[row])) if known else Reason.NOT_ASKED
+        asked = reason is not Reason.NOT_ASKED
+        worth, stakes = self._assessor.stakes(now, columns, row) if known else (0.0, [])
+        return Explanation(
+            reason,
+            Timestamp(float(columns.asked[row])) if asked else None,
+            float(memory.asked_worth[row]) if asked else None,
+            worth,
+            self._cut,
+            self._learner.curve.half,
+            stakes,
+        )
+
     def _follow(self, now: float, posts: Posts, columns: Columns, standings: Standings) -> None:
         """Take in what has happened since the last plan."""
         memory, assessor = self._memory, self._assessor
@@ -224,8 +242,10 @@ class BoardGain:
         self._look(now, columns, rows)
         order = np.argsort(-worth[rows], kind="stable")
         self._cut = float(worth[rows[order[count - 1]]]) if count else 0.0
+        best = rows[order[:count]]
+        self._memory.reason[unasked], self._memory.reason[best] = Reason.WAITED, Reason.WORTH
         # Those who waited come first: of more than one request none is without some.
-        return np.concatenate([unasked, rows[order[:count]]])
+        return np.concatenate([unasked, best])
 
     def _fill(self, now: float, due: NDArray[np.intp], due_at: FloatArray, seats: int) -> NDArray[np.intp]:
         """All that are due, and in the seats that are left those worth most of the others."""
@@ -235,6 +255,7 @@ class BoardGain:
         if len(others) > count:
             best = np.argpartition(-self._memory.worth[others], count)[:count]
             others = others[best]
+        self._memory.reason[due], self._memory.reason[others] = Reason.DUE, Reason.FREE_SEAT
         return np.concatenate([due, others])
 
     def _longest_unasked(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
@@ -260,5 +281,6 @@ class BoardGain:
     def _ask(self, now: Timestamp, columns: Columns, rows: NDArray[np.intp], due: int) -> Plan:
         memory = self._memory
         self._pending = np.concatenate([self._pending, rows])
+        memory.asked_worth[rows] = memory.worth[rows]
         memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
         return Plan([PostId(post_id) for post_id in columns.post_ids[rows].tolist()], now, due)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from worker.planner.explain import Reason
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ class Memory:
 
     ``kept``: the last values that were heeded, at ``kept_at``. ``worth``: of asking for it, when last looked
     at. ``look_at``: when to look again; never, where there is nothing to ask. ``near``: it may be above a
-    bar.
+    bar. ``reason``: why it was asked for last, and ``asked_worth`` what that was worth.
     """
 
     def __init__(self, metrics: int) -> None:
@@ -35,6 +37,8 @@ class Memory:
         self.worth: FloatArray = np.zeros(0)
         self.look_at: FloatArray = np.zeros(0)
         self.near: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        self.reason: NDArray[np.int8] = np.zeros(0, dtype=np.int8)
+        self.asked_worth: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
     def reach(self, columns: Columns) -> None:
         """Grow with the Watchlist, and forget Posts whose rows have others now."""
@@ -79,3 +83,4 @@ class Memory:
         self.earlier[rows], self.earlier_at[rows] = 0.0, 0.0
         self.kept[rows], self.kept_at[rows] = 0.0, 0.0
         self.worth[rows], self.look_at[rows], self.near[rows] = 0.0, 0.0, False
+        self.reason[rows], self.asked_worth[rows] = Reason.NOT_ASKED, 0.0

@@ -25,16 +25,22 @@ class Doubt(NamedTuple):
     error: FloatArray
 
 
-def doubt(values: FloatArray, change: Forecast, bars: Bars, growth: Growth) -> Doubt:
-    """How far boards are to be doubted. ``bars``: of the board of each Post, shape (n, metrics) each."""
-    passes = np.empty_like(values)
+def belongs(values: FloatArray, change: Forecast, bars: Bars, growth: Growth) -> FloatArray:
+    """The chance that each Post belongs on its board by now, shape (n, metrics); ``nan`` as in ``values``."""
+    chance = np.empty_like(values)
     for columns, passing in ((growth.counted, _gains), (growth.moving, _moves)):
         if len(columns) == values.shape[1]:
-            passes = passing(values, change.mean, change.variance, bars.true, bars.variance)
+            chance = passing(values, change.mean, change.variance, bars.true, bars.variance)
         elif len(columns):
-            passes[:, columns] = passing(
+            chance[:, columns] = passing(
                 *(of[:, columns] for of in (values, change.mean, change.variance, bars.true, bars.variance))
             )
+    return chance
+
+
+def doubt(values: FloatArray, change: Forecast, bars: Bars, growth: Growth) -> Doubt:
+    """How far boards are to be doubted. ``bars``: of the board of each Post, shape (n, metrics) each."""
+    passes = belongs(values, change, bars, growth)
     shown = values >= bars.shown
     wrong = np.where(shown, 1.0 - passes, passes)
     off = np.abs(change.mean)

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.watchlist.making import HOUR, LIKES, NOW, counts, later, limits, post, sighting, watchlist
 from worker.model import ALL, Campaign, PostId, Seconds, Standings, Timestamp
 from worker.planner import BoardGain, BoardGainSettings, TimingSettings
+from worker.planner.explain import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -159,3 +160,67 @@ def test_a_full_watchlist_of_posts_in_many_campaigns_is_no_fault() -> None:
         measure(posts, {post_id: int(post_id) % 50 for post_id in chosen}, NOW + second)
         posts.remove(everyone[second // 20])
     assert plan(planner, posts, 300).post_ids
+
+
+class TestWhy:
+    def test_a_post_that_was_asked_for_its_worth_says_so_and_what_it_competes_with(self) -> None:
+        posts, near, _ = board()
+        planner = policy()
+        plan(planner, posts, 0, bar=500)
+        told = planner.explain(later(0), posts.app.columns, posts.row(near[2]))
+        assert told.reason is Reason.WORTH
+        assert told.asked_worth is not None
+        assert told.asked_worth > 0
+        (stake,) = told.stakes
+        assert (stake.campaign, stake.metric, stake.shown_bar) == (ALL, LIKES, 500)
+        assert stake.known is not None
+        assert stake.known.value == 490
+        assert 490 < stake.known.low < stake.known.expected < stake.known.high
+        assert stake.bar is not None
+        assert 0 < stake.chance < 1
+
+    def test_the_farther_below_the_bar_the_smaller_the_chance(self) -> None:
+        posts, near, dead = board()
+        planner = policy()
+        plan(planner, posts, 0, bar=500)
+        chances = [
+            planner.explain(later(0), posts.app.columns, posts.row(one)).stakes[0].chance
+            for one in (near[0], near[3], dead[0])
+        ]
+        assert chances == sorted(chances, reverse=True)
+        assert chances[0] > 0.9
+        assert chances[2] < 0.01
+
+    def test_why_it_had_a_seat_is_told_in_each_case(self) -> None:
+        posts, _, dead = board()
+        planner = policy(unasked_share=0.25)
+        chosen = plan(planner, posts, 0, bar=500).post_ids
+        waited = next(iter(set(chosen) & set(dead)))
+        assert planner.explain(later(0), posts.app.columns, posts.row(waited)).reason is Reason.WAITED
+        few = watchlist(aged(1, 1), aged(2, 1))
+        assert plan(policy(), few, 10).post_ids
+        planner = policy()
+        measure(few, {aged(1, 1): 5}, NOW)
+        plan(planner, few, 30)
+        assert planner.explain(later(30), few.app.columns, few.row(aged(2, 1))).reason is Reason.DUE
+        assert planner.explain(later(30), few.app.columns, few.row(aged(1, 1))).reason is Reason.FREE_SEAT
+
+    def test_a_new_post_has_a_chance_and_no_numbers_and_who_is_unknown_has_no_reason(self) -> None:
+        posts, _, _ = board()
+        planner = policy()
+        fresh = aged(50, 0.5)
+        posts.add(0, [sighting(fresh, seen_at=NOW)], NOW)
+        before = planner.explain(later(0), posts.app.columns, posts.row(fresh))
+        assert (before.reason, before.asked_at, before.stakes) == (Reason.NOT_ASKED, None, [])
+        plan(planner, posts, 0, bar=500)
+        (stake,) = planner.explain(later(0), posts.app.columns, posts.row(fresh)).stakes
+        assert stake.known is None
+        assert 0 < stake.chance < 0.5
+
+    def test_an_unavailable_post_competes_nowhere(self) -> None:
+        posts, near, _ = board()
+        planner = policy()
+        posts.app.mark_asked(near[:1], later(0))
+        posts.mark_unavailable(near[:1], NOW)
+        plan(planner, posts, 0, bar=500)
+        assert planner.explain(later(0), posts.app.columns, posts.row(near[0])).stakes == []
