@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from worker.planner import Planner
     from worker.settings.sections import Engagement
     from worker.telemetry import Telemetry
-    from worker.watchlist import Watchlist
+    from worker.watchlist import Lane, Watchlist
 
 _MEND_APP: Final = "check engagement.bearer_token, or engagement.consumer_key and consumer_secret"
 
@@ -94,14 +94,14 @@ def make_asker(
 
 
 def make_routes(
-    watchlist: Watchlist, accounts: Accounts, planner: Callable[[Endpoint], Planner], share_28h: float
+    watchlist: Watchlist, accounts: Accounts, planner: Callable[[Lane], Planner], share_28h: float
 ) -> Sequence[Route]:
     """How the Posts of each lane are asked for. A planner remembers, so each route has its own."""
     listed = [None, *accounts]
     return [
         Route(
             lane,
-            planner(lane.endpoint),
+            planner(lane),
             Query(lane.endpoint, lane.asked),
             listed[lane.account],
             share_28h / (1 - share_28h) if lane.endpoint is Endpoint.LAST_28H else 1.0,

@@ -90,7 +90,10 @@ class Worker:
         self._sharing = Sharing(
             settings, self.tracker, self._ownership, failed=self.fail, clock=clock, telemetry=telemetry
         )
-        self._planner = parts.make_planner(settings)
+        self._planners = {
+            lane: parts.make_planner(settings, lane.endpoint)
+            for lane in self.tracker.watchlist.owners.lanes()
+        }
         self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
         self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)
@@ -122,7 +125,8 @@ class Worker:
         self._http = HttpPublisher(max_streams=settings.publish.http.max_streams, telemetry=telemetry)
         views = Views(
             self.tracker,
-            planner=self._planner,
+            planners=self._planners,
+            clock=clock,
             ownership=self._ownership,
             joining_input=self._joining_input,
             joining_owners=self._joining_owners,
@@ -354,7 +358,7 @@ class Worker:
             api.make_routes(
                 self.tracker.watchlist,
                 self._accounts,
-                lambda endpoint: parts.make_planner(self.settings, endpoint),
+                self._planners.__getitem__,
                 self.settings.planner.share_28h,
             ),
             self._asker,

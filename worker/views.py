@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 
 from worker.board_metrics import board_metric
 from worker.intake.forwarder import partition_of
-from worker.publish.http.views import Elsewhere, Health, PostView
+from worker.publish.http.views import BoardChance, Elsewhere, Health, Planning, PostView
 from worker.watchlist import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from worker.api_watch import ApiWatch
     from worker.engagement import Circuit
     from worker.intake import BrokerWatch, Joining
     from worker.journal import Journal
     from worker.merging import Merger
-    from worker.model import PostId, Timestamp
+    from worker.model import Clock, PostId, Timestamp
     from worker.ownership import Ownership
-    from worker.planner import BoardGain
+    from worker.planner import BoardGain, Stake
     from worker.progress import Progress
     from worker.tracker import Tracker
+    from worker.watchlist import Lane
 
 _STATES = {State.NEW: "new", State.MEASURED: "measured", State.UNAVAILABLE: "unavailable"}
 
@@ -32,7 +35,8 @@ class Views:
         self,
         tracker: Tracker,
         *,
-        planner: BoardGain,
+        planners: Mapping[Lane, BoardGain],
+        clock: Clock,
         ownership: Ownership,
         joining_input: Joining,
         joining_owners: Joining,
@@ -44,7 +48,8 @@ class Views:
         api: ApiWatch,
     ) -> None:
         self._tracker = tracker
-        self._planner = planner
+        self._planners = planners
+        self._clock = clock
         self._ownership = ownership
         self._joining_input = joining_input
         self._joining_owners = joining_owners
@@ -79,6 +84,7 @@ class Views:
             author=known.author,
             text=known.text,
             due_at=self._due_at(known.state, post_id),
+            planning=self._planning(post_id),
         )
 
     def health(self) -> Health:
@@ -116,6 +122,35 @@ class Views:
         lane = watchlist.lane_of(post_id)
         if state is State.NEW:
             return lane.waiting_since(post_id)
-        due_at = self._planner.due_at(lane.columns, watchlist.row(post_id))
+        due_at = self._planners[lane].due_at(lane.columns, watchlist.row(post_id))
         # While it is asked for, nobody knows.
         return due_at if math.isfinite(due_at) else None
+
+    def _planning(self, post_id: PostId) -> Planning | None:
+        watchlist = self._tracker.watchlist
+        lane = watchlist.lane_of(post_id)
+        told = self._planners[lane].explain(self._clock.now(), lane.columns, watchlist.row(post_id))
+        return Planning(
+            reason=told.reason.name.lower(),  # type: ignore[arg-type]
+            asked_at=told.asked_at,
+            asked_worth=told.asked_worth,
+            worth=told.worth,
+            last_seat=told.last_seat,
+            half_growth=told.half_growth,
+            boards=[_chance(stake) for stake in told.stakes],
+        )
+
+
+def _chance(stake: Stake) -> BoardChance:
+    known = stake.known
+    return BoardChance(
+        stake.campaign,
+        stake.metric,
+        value=known.value if known else None,
+        expected=known.expected if known else None,
+        low=known.low if known else None,
+        high=known.high if known else None,
+        bar=stake.bar,
+        shown_bar=stake.shown_bar,
+        chance=stake.chance,
+    )

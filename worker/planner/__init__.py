@@ -2,7 +2,18 @@
 
 from worker.planner.age_decay import AgeDecay
 from worker.planner.board_gain import BoardGain, BoardGainSettings
+from worker.planner.explain import Explanation, Stake
 from worker.planner.planner import Plan, Planner, Posts
 from worker.planner.timing import TimingSettings
 
-__all__ = ["AgeDecay", "BoardGain", "BoardGainSettings", "Plan", "Planner", "Posts", "TimingSettings"]
+__all__ = [
+    "AgeDecay",
+    "BoardGain",
+    "BoardGainSettings",
+    "Explanation",
+    "Plan",
+    "Planner",
+    "Posts",
+    "Stake",
+    "TimingSettings",
+]

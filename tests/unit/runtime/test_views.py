@@ -42,7 +42,8 @@ def views(member: Member, reads: Any = None, owns: Any = None) -> Views:
     quiet: Any = Quiet()
     return Views(
         member.tracker,
-        planner=quiet,
+        planners={},
+        clock=quiet,
         ownership=member.ownership,
         joining_input=reads or quiet,
         joining_owners=owns or quiet,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from worker.model import Timestamp
-    from worker.publish.http.views import PostLookup, PostView
+    from worker.publish.http.views import Planning, PostLookup, PostView
 
 
 class PostsApi:
@@ -66,10 +66,41 @@ def post_document(view: PostView) -> dict[str, object]:
             metric: None if value is None else round(value, PER_HOUR_DIGITS)
             for metric, value in view.per_hour.items()
         },
+        "planning": None if view.planning is None else _planning(view.planning),
         "author": view.author,
         "text": view.text,
         "url": view.url,
     }
+
+
+def _planning(planning: Planning) -> dict[str, object]:
+    return {
+        "reason": planning.reason,
+        "asked_at": _time(planning.asked_at),
+        "asked_worth": _short(planning.asked_worth),
+        "worth": _short(planning.worth),
+        "last_seat": _short(planning.last_seat),
+        "half_growth_s": planning.half_growth,
+        "boards": [
+            {
+                "campaign": board.campaign,
+                "metric": board.metric,
+                "value": _short(board.value),
+                "expected": _short(board.expected),
+                "low": _short(board.low),
+                "high": _short(board.high),
+                "bar": _short(board.bar),
+                "shown_bar": _short(board.shown_bar),
+                "chance": _short(board.chance),
+            }
+            for board in planning.boards
+        ],
+    }
+
+
+def _short(value: float | None) -> float | None:
+    """Six digits that mean something: a forecast has no more."""
+    return None if value is None else float(f"{value:.6g}")
 
 
 def _time(at: Timestamp | None) -> str | None:

@@ -36,6 +36,7 @@ _TIME: Final[Schema] = {
     "examples": ["2026-11-20T12:00:00Z"],
 }
 _TIME_OR_NULL: Final[Schema] = {**_TIME, "type": ["string", "null"]}
+_NUMBER_OR_NULL: Final[Schema] = {"type": ["number", "null"]}
 _POST_ID: Final[Schema] = {
     "type": "string",
     "pattern": "^[1-9][0-9]{0,18}$",
@@ -114,6 +115,42 @@ _LEADERBOARDS: Final = _object(
     },
 )
 
+_PLANNING: Final = _object(
+    "Why a Post was asked for, and what it competes with; null while its partition is restored",
+    {
+        "reason": {
+            "type": "string",
+            "enum": ["not_asked", "worth", "waited", "due", "free_seat"],
+            "description": "why it had a seat in its last request: its worth to boards; not asked for the "
+            "longest; due while there was room for all; not due, but a seat was free",
+        },
+        "asked_at": {**_TIME_OR_NULL, "description": "when it was asked for last, by this worker"},
+        "asked_worth": {**_NUMBER_OR_NULL, "description": "what asking was worth then"},
+        "worth": {"type": "number", "description": "what asking is worth now, in places times seconds"},
+        "last_seat": {"type": "number", "description": "what the last seat of a full request was worth"},
+        "half_growth_s": {"type": "number", "description": "age at half of a Post's growth, as learned"},
+        "boards": _array(
+            _object(
+                "A board that it competes on",
+                {
+                    "campaign": _CAMPAIGN,
+                    "metric": _METRIC,
+                    "value": {**_NUMBER_OR_NULL, "description": "as measured last"},
+                    "expected": {**_NUMBER_OR_NULL, "description": "what it has probably come to"},
+                    "low": {**_NUMBER_OR_NULL, "description": "nine times of ten it is above this"},
+                    "high": {**_NUMBER_OR_NULL, "description": "and below this"},
+                    "bar": {
+                        **_NUMBER_OR_NULL,
+                        "description": "what it must have; null: free places",
+                    },
+                    "shown_bar": {**_NUMBER_OR_NULL, "description": "the last value shown"},
+                    "chance": {"type": "number", "description": "that it belongs on the board by now"},
+                },
+            )
+        ),
+    },
+)
+
 _POST: Final = _object(
     "What the worker knows of a Post",
     {
@@ -143,6 +180,7 @@ _POST: Final = _object(
             "description": "growth per hour by metric; null where not known",
             "additionalProperties": {"type": ["number", "null"]},
         },
+        "planning": {"oneOf": [_PLANNING, {"type": "null"}]},
         "author": _AUTHOR,
         "text": _TEXT,
         "url": _URL,

@@ -2,11 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from worker.model import Campaign, HandlesUsed, MetricName, PostId, Timestamp, post_url
+
+
+@dataclass(frozen=True, slots=True)
+class BoardChance:
+    """A board that a Post competes on, as the planner sees it.
+
+    ``value`` is what was measured last; ``expected`` what it has probably come to, nine times of ten between
+    ``low`` and ``high``; all ``None`` where nothing was measured. ``bar``: what it must have to belong on the
+    board by now; ``shown_bar``: the last value shown; ``None`` while there are free places. ``chance``: that
+    it belongs there.
+    """
+
+    campaign: Campaign
+    metric: MetricName
+    value: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+    bar: float | None
+    shown_bar: float | None
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """Why a Post was asked for, and what asking again is worth.
+
+    ``worth`` and ``asked_worth`` count in places on boards times seconds; so does ``last_seat``, what the
+    last seat of the newest full request was worth. ``half_growth``: the age in seconds at which, as learned,
+    half of a Post's growth is over.
+    """
+
+    reason: Literal["not_asked", "worth", "waited", "due", "free_seat"]
+    asked_at: Timestamp | None
+    asked_worth: float | None
+    worth: float
+    last_seat: float
+    half_growth: float
+    boards: Sequence[BoardChance]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +68,7 @@ class PostView:
     author: str | None = None
     text: str | None = None
     due_at: Timestamp | None = None
+    planning: Planning | None = None
 
     @property
     def url(self) -> str:
