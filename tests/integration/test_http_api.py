@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.publish.http.serving import NOON, PATIENCE, Served, Worker, entry, key, leaderboard, serving
 from worker.model import MetricName, PostId, Timestamp
-from worker.publish.http import Elsewhere, Health, PostView
+from worker.publish.http import BoardChance, Elsewhere, Health, Planning, PostView
 from worker.publish.http.openapi import openapi_document
 from worker.publish.http.security import HEADERS
 
@@ -51,6 +51,18 @@ def served() -> Iterator[Served]:
         author="jack",
         text="just setting up my twttr",
         due_at=Timestamp(NOON + 60),
+        planning=Planning(
+            reason="worth",
+            asked_at=NOON,
+            asked_worth=1234.56789,
+            worth=12.5,
+            last_seat=99.0,
+            half_growth=4800.0,
+            boards=[
+                BoardChance(key("all")[0], MetricName("retweets"), 5.0, 6.25, 5.1, 9.0, 7.5, 7.0, 0.25),
+                BoardChance(key("all")[0], MetricName("video_views"), *(None,) * 6, 1.0),
+            ],
+        ),
     )
     worker.posts[22] = Elsewhere(7)
     with serving(worker) as running:
@@ -171,6 +183,38 @@ def test_a_post_is_told_with_all_that_is_known(client: httpx.Client) -> None:
         "counts": {"retweets": 5, "video_views": None},
         "rates": {},
         "per_hour": {"retweets": 1.235},
+        "planning": {
+            "reason": "worth",
+            "asked_at": "2026-11-20T12:00:00Z",
+            "asked_worth": 1234.57,
+            "worth": 12.5,
+            "last_seat": 99.0,
+            "half_growth_s": 4800.0,
+            "boards": [
+                {
+                    "campaign": "all",
+                    "metric": "retweets",
+                    "value": 5.0,
+                    "expected": 6.25,
+                    "low": 5.1,
+                    "high": 9.0,
+                    "bar": 7.5,
+                    "shown_bar": 7.0,
+                    "chance": 0.25,
+                },
+                {
+                    "campaign": "all",
+                    "metric": "video_views",
+                    "value": None,
+                    "expected": None,
+                    "low": None,
+                    "high": None,
+                    "bar": None,
+                    "shown_bar": None,
+                    "chance": 1.0,
+                },
+            ],
+        },
         "author": "jack",
         "text": "just setting up my twttr",
         "url": "https://twitter.com/lookup/status/20",

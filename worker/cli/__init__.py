@@ -19,6 +19,7 @@ from worker.cli import (
     run,
     sandbox,
     simulate,
+    why,
 )
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command("sandbox")(sandbox.sandbox)
 app.command("broker")(broker.broker)
 app.command("produce")(produce.produce)
 app.command("report")(report.report)
+app.command("why")(why.why)
 app.command("simulate")(simulate.simulate)
 app.command("budget")(budget.budget)
 app.command("move-state")(move_state.move_state)

@@ -4,15 +4,17 @@ from worker.publish.http.app import create_app
 from worker.publish.http.live import LiveBoards
 from worker.publish.http.publisher import HttpPublisher
 from worker.publish.http.server import HttpServer, ListenError
-from worker.publish.http.views import Elsewhere, Health, PostView
+from worker.publish.http.views import BoardChance, Elsewhere, Health, Planning, PostView
 
 __all__ = [
+    "BoardChance",
     "Elsewhere",
     "Health",
     "HttpPublisher",
     "HttpServer",
     "ListenError",
     "LiveBoards",
+    "Planning",
     "PostView",
     "create_app",
 ]
