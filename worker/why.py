@@ -38,7 +38,7 @@ def ask(urls: Sequence[str], post_id: PostId) -> dict[str, Any]:
         NoAnswerError: no worker tracks it, or none could be asked.
     """
     said = []
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
+    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, trust_env=False) as client:
         for url in urls:
             try:
                 answer = client.get(f"{url.rstrip('/')}/api/posts/{post_id}")
@@ -77,7 +77,7 @@ def tell(post: dict[str, Any]) -> str:
     likely = [board for board in boards if board["chance"] >= _CLOSED]
     lines += [_board(board) for board in likely]
     if len(boards) > len(likely):
-        lines.append(f"On {len(boards) - len(likely)} other boards its chance is below {_CLOSED:.0%}.")
+        lines.append(f"Its chance on {len(boards) - len(likely)} more is below {_CLOSED:.0%}.")
     return "\n".join(lines)
 
 
