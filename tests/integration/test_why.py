@@ -17,6 +17,7 @@ from worker.publish.http import BoardChance, Elsewhere, Planning, PostView
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+UNIT = "(places on boards times seconds)"
 LIKES, SHARES = MetricName("favorites"), MetricName("retweets")
 
 
@@ -82,7 +83,7 @@ def test_the_story_of_a_post_is_told(url: str) -> None:
         "due 2026-11-20T12:01:00Z",
         "It was asked for since its answer was worth more to boards than those left out.",
         "That was 2026-11-20T12:00:04Z; worth 5 then.",
-        "Asking now is worth 1,234; the last seat of a full request went for 77 (places on boards times seconds).",
+        f"Asking now is worth 1,234; the last seat of a full request went for 77 {UNIT}.",
         "  all/favorites: was 480, by now 521 (490 to 600); the bar is 500; belongs there by 62%",
         "Its chance on 1 more is below 1%.",
     ]

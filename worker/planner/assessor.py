@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from worker.planner.audit import Asked
 from worker.planner.bars import OPEN, Bars, Campaigns, find_bars, heed, open_bars
 from worker.planner.explain import Known, Stake, known_of
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Forecast, Growth, Measured
@@ -38,10 +39,14 @@ _MEASURED: Final = 2
 
 
 class Assessment(NamedTuple):
-    """By Post: the ``worth`` of asking, in board places times seconds; and who is ``near`` a board's bar."""
+    """By Post: the ``worth`` of asking, in board places times seconds; and who is ``near`` a board's bar.
+
+    ``missing``: from how many boards of each of its campaigns it is probably missing, shape (n, campaigns).
+    """
 
     worth: FloatArray
     near: NDArray[np.bool_]
+    missing: FloatArray
 
 
 class Assessor:
@@ -67,14 +72,17 @@ class Assessor:
         self._top = top
         self.counted = self._growth.counted
 
-    def regroup(self, groups: Iterable[tuple[int, Sequence[Campaign]]]) -> None:
-        """Other campaigns are there."""
-        for number in self.campaigns.update(groups):
+    def regroup(self, groups: Iterable[tuple[int, Sequence[Campaign]]]) -> list[int]:
+        """Other campaigns are there; the numbers that stand for new ones."""
+        new = self.campaigns.update(groups)
+        for number in new:
             self._newcomers.reset(number)
+        self._memory.widen(self.campaigns.of_group.shape[1])
         missing = len(self.campaigns) - len(self.bars.true)
         if missing > 0:
             more = open_bars(missing, len(self._metrics))
             self.bars = Bars(*(np.concatenate(pair) for pair in zip(self.bars, more, strict=True)))
+        return new
 
     def meet(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         """First answers: what newcomers of their campaigns are like."""
@@ -100,24 +108,56 @@ class Assessor:
         values, change = self._own.values(columns, rows), self._change(now, columns, rows)
         expected = values + change.mean
         worth, near = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
-        for board, there in self._boards(columns, rows):
+        boards = self._boards(columns, rows)
+        missing = np.zeros((len(rows), len(boards)))
+        for slot, (board, there) in enumerate(boards):
             bars = Bars(*(of[board] for of in self.bars))
             doubted = doubt(values, change, bars, self._growth)
             worth += np.where(there, (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1), 0.0)
             near |= there & (expected >= _NEAR * bars.true).any(axis=1)
+            missing[:, slot] = np.where(there, doubted.missing.sum(axis=1), 0.0)
         births = born(columns, rows)
-        return Assessment(worth * self._lasting(columns.measured[rows] - births, now - births), near)
+        lasting = self._lasting(columns.measured[rows] - births, now - births)
+        return Assessment(worth * lasting, near, missing)
 
     def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were never asked for."""
         ages = np.maximum(now - born(columns, rows), 1.0)
         grown = self._grown(ages)
-        worth = np.zeros(len(rows))
-        for board, there in self._boards(columns, rows):
+        boards = self._boards(columns, rows)
+        missing = np.zeros((len(rows), len(boards)))
+        for slot, (board, there) in enumerate(boards):
             above = self._newcomers.above(board, self.bars.true[board], grown)
-            worth += np.where(there, above.sum(axis=1), 0.0)
+            missing[:, slot] = np.where(there, above.sum(axis=1), 0.0)
         lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
-        return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_))
+        return Assessment(missing.sum(axis=1) * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
+
+    def asked(self, columns: Columns, rows: NDArray[np.intp], chances: FloatArray) -> Asked:
+        """What an audit must know of those that are asked."""
+        numbers = self.campaigns.of_group[columns.groups[rows]]
+        values = np.nan_to_num(self._own.values(columns, rows), nan=-np.inf)[:, np.newaxis, :]
+        new = (columns.states[rows] == _NEW)[:, np.newaxis, np.newaxis]
+        known = np.maximum(numbers, 0)
+        shown = (values >= self.bars.shown[known]) & ~new
+        missing = self._memory.missing[rows][:, : numbers.shape[1]].astype(np.float64)
+        bars = np.where(shown | (numbers < 0)[:, :, np.newaxis], np.inf, self.bars.true[known])
+        return Asked(rows, chances, numbers, missing, bars)
+
+    def missing_by_campaign(self, columns: Columns) -> FloatArray:
+        """Places missing by the forecast, by campaign number."""
+        width = self.campaigns.of_group.shape[1]
+        rows = np.flatnonzero(self._memory.missing[:, :width].any(axis=1) & (columns.states > 0))
+        numbers = self.campaigns.of_group[columns.groups[rows]]
+        weights = self._memory.missing[rows][:, :width]
+        there = numbers >= 0
+        found: FloatArray = np.zeros(len(self.campaigns))
+        np.add.at(found, numbers[there], weights[there])
+        return found
+
+    def places(self) -> FloatArray:
+        """How many places the full boards of each campaign have, by its number."""
+        full: FloatArray = (self.bars.true != OPEN).sum(axis=1).astype(np.float64)
+        return self._top * full
 
     def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:
         """What asking for one Post is worth, and each board that it competes on."""

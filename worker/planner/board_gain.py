@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ import numpy as np
 from worker.catalogue import Endpoint
 from worker.model import PostId, Seconds, Timestamp
 from worker.planner.assessor import Assessor, born
+from worker.planner.audit import Audit, draw
 from worker.planner.explain import Explanation, Reason
 from worker.planner.growth import Measured
 from worker.planner.learning import CurveLearner
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _NEW: Final = 1
 _MEASURED: Final = 2
+_UNAVAILABLE: Final = 3
 _ALL_ROWS: Final = slice(None)
 
 _DISPERSION: Final = 1.0
@@ -47,6 +50,8 @@ _LOOKED_AT_ONCE: Final = 20_000
 _BARS_EVERY: Final = 30.0
 """Seconds: bars hardly move in less."""
 _UNASKED_AHEAD: Final = 40
+_AUDIT_EVERY: Final = 10.0
+"""Seconds between two audits, at least: each looks at all Posts."""
 _AHEAD: Final = 8
 _AHEAD_FOR: Final = 0.5
 """Requests that are chosen for at once, and for how many seconds that holds."""
@@ -101,6 +106,10 @@ class BoardGain:
         self._ready: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._chosen_at = -np.inf
         self._due = 0
+        self.audit = Audit()
+        self._audited_at = -np.inf
+        self._to_draw = 0.0
+        self._to_wait = 0.0
         self.looked = 0
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:
@@ -156,7 +165,8 @@ class BoardGain:
         """Take in what has happened since the last plan."""
         memory, assessor = self._memory, self._assessor
         if posts.regrouped != self._regrouped:
-            assessor.regroup(posts.groups())
+            for number in assessor.regroup(posts.groups()):
+                self.audit.reset(number)
             self._regrouped = posts.regrouped
         memory.reach(columns)
         self._learn(columns)
@@ -172,8 +182,12 @@ class BoardGain:
         flying = columns.in_flight[self._pending]
         back, self._pending = self._pending[~flying], self._pending[flying]
         memory.look_at[back] = 0.0
+        gone = back[columns.states[back] == _UNAVAILABLE]
         fresh = back[columns.states[back] == _MEASURED]
         fresh = fresh[columns.measured[fresh] > memory.kept_at[fresh]]
+        for told in (gone, fresh):
+            self.audit.answered(told, self._own.values(columns, told))
+        self.audit.lost(back)
         first = fresh[memory.kept_at[fresh] == 0]
         if len(first):
             self._assessor.meet(columns, first)
@@ -206,7 +220,8 @@ class BoardGain:
         ):
             these = rows[states == state]
             if len(these):
-                memory.worth[these], memory.near[these] = assess(now, columns, these)
+                memory.worth[these], memory.near[these], missing = assess(now, columns, these)
+                memory.missing[these, : missing.shape[1]] = missing
                 memory.look_at[these] = now + self._look_after(memory.worth[these], now - since[these])
 
     def _look_after(self, worth: FloatArray, waited: FloatArray) -> FloatArray:
@@ -233,19 +248,51 @@ class BoardGain:
 
     def _choose(self, now: float, columns: Columns, rows: NDArray[np.intp], seats: int) -> NDArray[np.intp]:
         """Of more than there are seats for: those worth most, and a few that have waited longest."""
-        unasked = self._longest_unasked(now, columns, round(self._settings.unasked_share * seats))
+        share = self._settings.unasked_share * seats / 2
+        self._to_wait += share
+        unasked = self._longest_unasked(now, columns, int(self._to_wait))
+        self._to_wait -= int(self._to_wait)
+        self._to_draw = min(self._to_draw + share, seats / 4)
         rows = rows[~np.isin(rows, unasked)]
         count = min(seats - len(unasked), len(rows))
         worth = self._memory.worth
         if len(rows) > _LOOKED_AT * count:
             rows = rows[np.argpartition(-worth[rows], _LOOKED_AT * count)[: _LOOKED_AT * count]]
         self._look(now, columns, rows)
-        order = np.argsort(-worth[rows], kind="stable")
-        self._cut = float(worth[rows[order[count - 1]]]) if count else 0.0
-        best = rows[order[:count]]
-        self._memory.reason[unasked], self._memory.reason[best] = Reason.WAITED, Reason.WORTH
+        best = rows[np.argsort(-worth[rows], kind="stable")]
+        self._cut = float(worth[best[count - 1]]) if count else 0.0
+        drawn = self._audit_now(now, columns, unasked, best[:count])
+        best = best[~np.isin(best, drawn)][: seats - len(unasked) - len(drawn)]
+        reason = self._memory.reason
+        reason[unasked], reason[drawn], reason[best] = Reason.WAITED, Reason.DRAWN, Reason.WORTH
         # Those who waited come first: of more than one request none is without some.
-        return np.concatenate([unasked, best])
+        return np.concatenate([unasked, drawn, best])
+
+    def _audit_now(
+        self, now: float, columns: Columns, unasked: NDArray[np.intp], best: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Draw Posts at random, where it is time to, and remember with what chance each was asked."""
+        if now - self._audited_at < _AUDIT_EVERY or self._to_draw < 1:
+            return best[:0]
+        # So many may be drawn at most: their seats are not sure for anybody else.
+        kept = min(math.ceil(self._to_draw + 4 * math.sqrt(self._to_draw)), len(best))
+        sure = np.concatenate([unasked, best[: len(best) - kept]])
+        free = (columns.states == _NEW) | (columns.states == _MEASURED)
+        free &= ~columns.in_flight
+        free[sure] = False
+        others = np.flatnonzero(free)
+        drawn, chances = draw(self._memory.missing[others].sum(axis=1), self._to_draw, self._chance)
+        drawn, chances = others[drawn[:kept]], chances[:kept]
+        self._to_draw, self._audited_at = 0.0, now
+        self._look(now, columns, np.concatenate([unasked, drawn]))
+        rows = np.concatenate([sure, drawn])
+        chances = np.concatenate([np.ones(len(sure)), chances])
+        self.audit.begin(
+            now,
+            self._assessor.missing_by_campaign(columns),
+            self._assessor.asked(columns, rows, chances),
+        )
+        return drawn
 
     def _fill(self, now: float, due: NDArray[np.intp], due_at: FloatArray, seats: int) -> NDArray[np.intp]:
         """All that are due, and in the seats that are left those worth most of the others."""
@@ -282,5 +329,5 @@ class BoardGain:
         memory = self._memory
         self._pending = np.concatenate([self._pending, rows])
         memory.asked_worth[rows] = memory.worth[rows]
-        memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
+        memory.look_at[rows], memory.worth[rows], memory.missing[rows] = np.inf, 0.0, 0.0
         return Plan([PostId(post_id) for post_id in columns.post_ids[rows].tolist()], now, due)

@@ -25,6 +25,8 @@ class Reason(IntEnum):
     """Its answer was worth more to boards than that of those left out."""
     WAITED = 2
     """It had not been asked for the longest."""
+    DRAWN = 5
+    """It was drawn at random, to find out how right boards are."""
     DUE = 3
     """It was due, and there was room for all that were."""
     FREE_SEAT = 4

@@ -37,6 +37,7 @@ class Memory:
         self.worth: FloatArray = np.zeros(0)
         self.look_at: FloatArray = np.zeros(0)
         self.near: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        self.missing: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
         self.reason: NDArray[np.int8] = np.zeros(0, dtype=np.int8)
         self.asked_worth: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
@@ -67,6 +68,12 @@ class Memory:
         keeping = rows[fresh]
         self.kept[keeping], self.kept_at[keeping] = np.nan_to_num(values[fresh]), at[fresh]
 
+    def widen(self, campaigns: int) -> None:
+        """A Post may be in so many campaigns from now on."""
+        more = campaigns - self.missing.shape[1]
+        if more > 0:
+            self.missing = np.pad(self.missing, ((0, 0), (0, more)))
+
     def before(self, rows: NDArray[np.intp], births: FloatArray) -> tuple[FloatArray, FloatArray]:
         """How old some Posts were at their earlier measurement, and what it said; 0 where there is none."""
         at = self.earlier_at[rows]
@@ -84,3 +91,4 @@ class Memory:
         self.kept[rows], self.kept_at[rows] = 0.0, 0.0
         self.worth[rows], self.look_at[rows], self.near[rows] = 0.0, 0.0, False
         self.reason[rows], self.asked_worth[rows] = Reason.NOT_ASKED, 0.0
+        self.missing[rows] = 0.0

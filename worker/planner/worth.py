@@ -18,10 +18,12 @@ class Doubt(NamedTuple):
     """Of each Post and metric on one board, shape (n, metrics), 0 where a value is not available.
 
     ``wrong``: the chance that the Post is on the board and should not be, or the other way round.
-    ``error``: by how much of itself the number shown is off; 0 where the board does not show the Post.
+    ``missing``: the chance that it is not on the board and should be. ``error``: by how much of itself the
+    number shown is off; 0 where the board does not show the Post.
     """
 
     wrong: FloatArray
+    missing: FloatArray
     error: FloatArray
 
 
@@ -48,7 +50,8 @@ def doubt(values: FloatArray, change: Forecast, bars: Bars, growth: Growth) -> D
     error = np.where(
         shown, np.minimum(off / np.maximum(np.abs(values + change.mean), growth.least), 1.0), 0.0
     )
-    return Doubt(np.nan_to_num(wrong, copy=False), np.nan_to_num(error, copy=False))
+    np.nan_to_num(wrong, copy=False)
+    return Doubt(wrong, np.where(shown, 0.0, wrong), np.nan_to_num(error, copy=False))
 
 
 def _gains(

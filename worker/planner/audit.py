@@ -1,0 +1,161 @@
+"""How right boards are, estimated from forecasts and from Posts asked with a known chance.
+
+The forecast says of each Post how many boards it is probably missing from. Its sum over all Posts would be
+the answer if forecasts were right. Of those asked at an audit, the truth is known a second later; each that
+was drawn at random stands for all that could have been, so that what it shows the forecast to be off by counts
+1 / chance times (the difference estimator: Cassel, Särndal, Wretman 1976). The estimate is right on average
+whatever the forecasts are; the better they are, the surer it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from worker.model import FloatArray
+
+_HALF_LIFE: Final = 3 * 3600.0
+"""Seconds after which an audit counts half."""
+_SURE: Final = 1.96
+_FEWEST: Final = 8.0
+"""Audits, by their weight, below which nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Right Posts among those that boards should show, between ``low`` and ``high`` 19 times of 20."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Asked(NamedTuple):
+    """Posts asked at an audit: their ``rows``, and with what ``chances`` they were, shape (n,).
+
+    The rest by campaign of a Post, shape (n, most of one Post): the ``campaigns``' numbers, -1 for none; from
+    how many boards of each the Post is probably ``missing``. ``bars``, shape (n, most, metrics): what it must
+    have, infinite where it is shown already.
+    """
+
+    rows: NDArray[np.intp]
+    chances: FloatArray
+    campaigns: NDArray[np.intp]
+    missing: FloatArray
+    bars: FloatArray
+
+
+def draw(
+    missing: FloatArray, count: float, chance: np.random.Generator
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """Which of these Posts are asked, about ``count`` of them, and with what chance each was.
+
+    Half of it is shared evenly, half by the square root of how probably a Post is missing: the surest
+    estimate has chances in proportion to how far off a forecast may be, and no Post may be without one.
+    """
+    if not len(missing):
+        return np.zeros(0, dtype=np.intp), np.zeros(0)
+    roots = np.sqrt(np.maximum(missing, 0.0))
+    total = float(roots.sum())
+    shares = np.full(len(missing), 1.0 / len(missing))
+    if total > 0:
+        shares = 0.5 * shares + 0.5 * roots / total
+    chances = np.minimum(count * shares, 1.0)
+    drawn = np.flatnonzero(chance.random(len(missing)) < chances)
+    return drawn, chances[drawn]
+
+
+class Audit:
+    """Missing places by campaign number, and of all boards together, as a mean over the last hours."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        # By campaign; the last place is that of all boards together.
+        self._weight = np.zeros(1)
+        self._missing = np.zeros(1)
+        self._variance = np.zeros(1)
+        self._waiting: list[Asked] = []
+
+    def begin(self, now: float, expected: FloatArray, asked: Asked) -> None:
+        """An audit. ``expected``: places missing by the forecast, by campaign; ``asked``: who is asked."""
+        self._fade(now)
+        self._reach(len(expected))
+        count = len(expected)
+        self._weight[:count] += 1.0
+        self._missing[:count] += expected
+        self._weight[-1] += 1.0
+        self._missing[-1] += expected.sum()
+        self._waiting.append(asked)
+
+    def reset(self, campaign: int) -> None:
+        """The number stands for another campaign now."""
+        if campaign < len(self._missing) - 1:
+            self._weight[campaign] = self._missing[campaign] = self._variance[campaign] = 0.0
+
+    def answered(self, rows: NDArray[np.intp], values: FloatArray) -> None:
+        """The values of some rows by now, shape (n, metrics); ``nan`` where a Post has none, or is gone."""
+        for asked, places in self._take(rows):
+            self._learn(asked, values[places])
+
+    def lost(self, rows: NDArray[np.intp]) -> None:
+        """Of these nothing was learned."""
+        for _ in self._take(rows):
+            pass
+
+    def recall(self, campaign: int | None, places: float) -> Recall | None:
+        """Of a campaign, or of all; ``places``: how many its boards have. ``None``: not enough data."""
+        number = -1 if campaign is None else campaign
+        if number >= len(self._missing) - 1 or places <= 0 or self._weight[number] < _FEWEST:
+            return None
+        missing = float(self._missing[number] / self._weight[number])
+        within = _SURE * math.sqrt(float(self._variance[number])) / float(self._weight[number])
+        value, low, high = (1.0 - one / places for one in (missing, missing + within, missing - within))
+        return Recall(*(min(max(one, 0.0), 1.0) for one in (value, low, high)))
+
+    def _take(self, rows: NDArray[np.intp]) -> Iterator[tuple[Asked, NDArray[np.intp]]]:
+        """Those of an audit who are among these rows, and where; they wait no longer."""
+        waiting, self._waiting = self._waiting, []
+        order = np.argsort(rows, kind="stable")
+        for asked in waiting:
+            at = np.minimum(np.searchsorted(rows, asked.rows, sorter=order), max(len(rows) - 1, 0))
+            here = rows[order[at]] == asked.rows if len(rows) else np.zeros(len(asked.rows), dtype=np.bool_)
+            if here.any():
+                yield Asked(*(one[here] for one in asked)), order[at[here]]
+            if not here.all():
+                self._waiting.append(Asked(*(one[~here] for one in asked)))
+
+    def _learn(self, asked: Asked, values: FloatArray) -> None:
+        was_missing = (values[:, np.newaxis, :] >= asked.bars).sum(axis=2)
+        there = asked.campaigns >= 0
+        off = np.where(there, was_missing - asked.missing, 0.0)
+        weights = 1.0 / asked.chances
+        spread = (1.0 - asked.chances) * weights * weights
+        posts, slots = np.nonzero(there)
+        numbers = asked.campaigns[posts, slots]
+        np.add.at(self._missing, numbers, off[posts, slots] * weights[posts])
+        np.add.at(self._variance, numbers, off[posts, slots] ** 2 * spread[posts])
+        together = off.sum(axis=1)
+        self._missing[-1] += float((together * weights).sum())
+        self._variance[-1] += float((together**2 * spread).sum())
+
+    def _fade(self, now: float) -> None:
+        kept = 0.5 ** (max(now - self._at, 0.0) / _HALF_LIFE) if self._at else 1.0
+        self._at = now
+        self._weight *= kept
+        self._missing *= kept
+        self._variance *= kept * kept
+
+    def _reach(self, campaigns: int) -> None:
+        more = np.zeros(max(campaigns + 1 - len(self._missing), 0))
+        self._weight, self._missing, self._variance = (
+            np.concatenate([one[:-1], more, one[-1:]])
+            for one in (self._weight, self._missing, self._variance)
+        )
