@@ -2,8 +2,8 @@
 
 The forecast says of each Post how many boards it is probably missing from. Its sum over all Posts would be
 the answer if forecasts were right. Of those asked at an audit, the truth is known a second later; each that
-was drawn at random stands for all that could have been, so that what it shows the forecast to be off by counts
-1 / chance times (the difference estimator: Cassel, Särndal, Wretman 1976). The estimate is right on average
+was drawn at random stands for all that could have been, so that what it shows the forecast to be off by
+counts 1 / chance times (the difference estimator: Cassel, Särndal, Wretman 1976). The estimate is right on average
 whatever the forecasts are; the better they are, the surer it is.
 """
 
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _HALF_LIFE: Final = 3 * 3600.0
 """Seconds after which an audit counts half."""
 _SURE: Final = 1.96
+_ALLOWED: Final = 0.005
+_OFF: Final = 0.5
+"""For what chance does not make: forecasts that are off where nobody was drawn, and boards that are wrong between
+two audits. So much of the recall at least, and so much of what is missing."""
+_WIDEST: Final = 0.05
+"""An interval that is wider says too little to be said."""
 _FEWEST: Final = 8.0
 """Audits, by their weight, below which nothing is said."""
 
@@ -115,9 +121,12 @@ class Audit:
         number = -1 if campaign is None else campaign
         if number >= len(self._missing) - 1 or places <= 0 or self._weight[number] < _FEWEST:
             return None
-        missing = float(self._missing[number] / self._weight[number])
-        within = _SURE * math.sqrt(float(self._variance[number])) / float(self._weight[number])
-        value, low, high = (1.0 - one / places for one in (missing, missing + within, missing - within))
+        missing = max(float(self._missing[number] / self._weight[number]), 0.0) / places
+        chance = _SURE * math.sqrt(float(self._variance[number])) / float(self._weight[number]) / places
+        within = chance + max(_ALLOWED, _OFF * missing)
+        if within > _WIDEST / 2:
+            return None
+        low, value, high = (1.0 - missing - within, 1.0 - missing, 1.0 - missing + within)
         return Recall(*(min(max(one, 0.0), 1.0) for one in (value, low, high)))
 
     def _take(self, rows: NDArray[np.intp]) -> Iterator[tuple[Asked, NDArray[np.intp]]]:
