@@ -27,8 +27,8 @@ _HALF_LIFE: Final = 3 * 3600.0
 _SURE: Final = 1.96
 _ALLOWED: Final = 0.005
 _OFF: Final = 0.5
-"""For what chance does not make: forecasts that are off where nobody was drawn, and boards that are wrong between
-two audits. So much of the recall at least, and so much of what is missing."""
+"""For what chance does not make: forecasts that are off where nobody was drawn, and boards that are wrong
+between two audits. So much of the recall at least, and so much of what is missing."""
 _WIDEST: Final = 0.05
 """An interval that is wider says too little to be said."""
 _FEWEST: Final = 8.0

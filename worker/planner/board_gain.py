@@ -127,9 +127,11 @@ class BoardGain:
         if np.count_nonzero(due) >= seats:
             self._timing.left()
             self._due = int(due.sum())
-            # Where requests leave in a row, some are chosen for at once: counts do not change in between.
-            count = seats * (_AHEAD if now - self._chosen_at < _AHEAD_FOR else 1)
-            self._ready, self._chosen_at = self._choose(now, columns, rows, count), now
+            # Where requests leave in a row, some are chosen for at once, as counts do not change in between.
+            # All of those must be due: who is not has a seat only in a request that leaves anyway.
+            ahead = min(self._due // seats, _AHEAD) if now - self._chosen_at < _AHEAD_FOR else 1
+            rows = rows[due] if ahead > 1 else rows
+            self._ready, self._chosen_at = self._choose(now, columns, rows, ahead * seats), now
             return self._ask(now, columns, self._take_ready(now, columns, seats), self._due)
         every = self._timing.due_at(columns, _ALL_ROWS)
         if plan := self._timing.wait_for(now, posts, new, seats, every):
