@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.planner.audit import Asked
+from worker.planner.audit import SORTS, Asked, sort
 from worker.planner.bars import OPEN, Bars, Campaigns, find_bars, heed, open_bars
 from worker.planner.explain import Known, Stake, known_of
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Forecast, Growth, Measured
@@ -144,14 +144,14 @@ class Assessor:
         return Asked(rows, chances, numbers, missing, bars)
 
     def missing_by_campaign(self, columns: Columns) -> FloatArray:
-        """Places missing by the forecast, by campaign number."""
+        """Places missing by the forecast, by campaign number and sort of Post; see ``Audit``."""
         width = self.campaigns.of_group.shape[1]
         rows = np.flatnonzero(self._memory.missing[:, :width].any(axis=1) & (columns.states > 0))
         numbers = self.campaigns.of_group[columns.groups[rows]]
-        weights = self._memory.missing[rows][:, :width]
+        weights = self._memory.missing[rows][:, :width].astype(np.float64)
         there = numbers >= 0
-        found: FloatArray = np.zeros(len(self.campaigns))
-        np.add.at(found, numbers[there], weights[there])
+        found: FloatArray = np.zeros((len(self.campaigns), SORTS))
+        np.add.at(found, (numbers[there], sort(weights[there])), weights[there])
         return found
 
     def places(self) -> FloatArray:

@@ -1,10 +1,10 @@
-"""How right boards are, estimated from forecasts and from Posts asked with a known chance.
+"""How right boards are, estimated from forecasts that are calibrated on what answers show.
 
-The forecast says of each Post how many boards it is probably missing from. Its sum over all Posts would be
-the answer if forecasts were right. Of those asked at an audit, the truth is known a second later; each that
-was drawn at random stands for all that could have been, so that what it shows the forecast to be off by
-counts 1 / chance times (the difference estimator: Cassel, Särndal, Wretman 1976). The estimate is right on average
-whatever the forecasts are; the better they are, the surer it is.
+The forecast says of each Post from how many boards it is probably missing. Its sum over all Posts would be
+the answer if forecasts were right. How right they are, answers say: Posts are sorted by what the forecast
+said of them when they were asked, and of each sort as many are taken to be missing as were, of those asked,
+against as many as were said to be. So that there is no sort of which nothing is known, some are asked that
+were drawn at random.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 _HALF_LIFE: Final = 3 * 3600.0
 """Seconds after which an audit counts half."""
+_LEARNED_HALF_LIFE: Final = 24 * 3600.0
+"""The same of what answers say of forecasts: these do not change with the hour."""
 _SURE: Final = 1.96
+SORTS: Final = 12
+_LEAST: Final = 1e-9
+_PRIOR: Final = 1.0
+"""Missing places that are taken to have been said, and found, of each sort before any answer."""
 _ALLOWED: Final = 0.005
 _OFF: Final = 0.5
 """For what chance does not make: forecasts that are off where nobody was drawn, and boards that are wrong
@@ -79,37 +85,51 @@ def draw(
     return drawn, chances[drawn]
 
 
+def sort(missing: FloatArray) -> NDArray[np.intp]:
+    """Which sort each is of, by from how many boards it is probably missing: a factor of 4 to the next."""
+    return np.clip(np.floor(np.log2(np.maximum(missing, _LEAST)) / 2.0) + SORTS - 1, 0, SORTS - 1).astype(
+        np.intp
+    )
+
+
 class Audit:
     """Missing places by campaign number, and of all boards together, as a mean over the last hours."""
 
     def __init__(self) -> None:
         self._at = 0.0
-        # By campaign; the last place is that of all boards together.
+        # By campaign, the last place being all boards together; and by sort of Post.
         self._weight = np.zeros(1)
-        self._missing = np.zeros(1)
-        self._variance = np.zeros(1)
+        self._expected = np.zeros((1, SORTS))
+        # Of those asked, by sort: how many places were said to be missing, and were.
+        self._said = np.zeros(SORTS)
+        self._were = np.zeros(SORTS)
         self._waiting: list[Asked] = []
 
     def begin(self, now: float, expected: FloatArray, asked: Asked) -> None:
-        """An audit. ``expected``: places missing by the forecast, by campaign; ``asked``: who is asked."""
+        """An audit. ``expected``: places missing by the forecast, by campaign and sort of Post."""
         self._fade(now)
         self._reach(len(expected))
         count = len(expected)
         self._weight[:count] += 1.0
-        self._missing[:count] += expected
+        self._expected[:count] += expected
         self._weight[-1] += 1.0
-        self._missing[-1] += expected.sum()
+        self._expected[-1] += expected.sum(axis=0)
         self._waiting.append(asked)
 
     def reset(self, campaign: int) -> None:
         """The number stands for another campaign now."""
-        if campaign < len(self._missing) - 1:
-            self._weight[campaign] = self._missing[campaign] = self._variance[campaign] = 0.0
+        if campaign < len(self._weight) - 1:
+            self._weight[campaign] = 0.0
+            self._expected[campaign] = 0.0
 
     def answered(self, rows: NDArray[np.intp], values: FloatArray) -> None:
         """The values of some rows by now, shape (n, metrics); ``nan`` where a Post has none, or is gone."""
         for asked, places in self._take(rows):
-            self._learn(asked, values[places])
+            there = asked.campaigns >= 0
+            sorts = sort(asked.missing[there])
+            were = (values[places][:, np.newaxis, :] >= asked.bars).sum(axis=2)
+            np.add.at(self._said, sorts, asked.missing[there])
+            np.add.at(self._were, sorts, were[there])
 
     def lost(self, rows: NDArray[np.intp]) -> None:
         """Of these nothing was learned."""
@@ -119,10 +139,14 @@ class Audit:
     def recall(self, campaign: int | None, places: float) -> Recall | None:
         """Of a campaign, or of all; ``places``: how many its boards have. ``None``: not enough data."""
         number = -1 if campaign is None else campaign
-        if number >= len(self._missing) - 1 or places <= 0 or self._weight[number] < _FEWEST:
+        if number >= len(self._weight) - 1 or places <= 0 or self._weight[number] < _FEWEST:
             return None
-        missing = max(float(self._missing[number] / self._weight[number]), 0.0) / places
-        chance = _SURE * math.sqrt(float(self._variance[number])) / float(self._weight[number]) / places
+        expected = self._expected[number] / self._weight[number] / places
+        # Of each sort a gamma distribution of how far forecasts are off, begun as if they were right.
+        off = (self._were + _PRIOR) / (self._said + _PRIOR)
+        unsure = np.sqrt(self._were + _PRIOR) / (self._said + _PRIOR)
+        missing = float((off * expected).sum())
+        chance = _SURE * math.sqrt(float(((unsure * expected) ** 2).sum()))
         within = chance + max(_ALLOWED, _OFF * missing)
         if within > _WIDEST / 2:
             return None
@@ -141,30 +165,16 @@ class Audit:
             if not here.all():
                 self._waiting.append(Asked(*(one[~here] for one in asked)))
 
-    def _learn(self, asked: Asked, values: FloatArray) -> None:
-        was_missing = (values[:, np.newaxis, :] >= asked.bars).sum(axis=2)
-        there = asked.campaigns >= 0
-        off = np.where(there, was_missing - asked.missing, 0.0)
-        weights = 1.0 / asked.chances
-        spread = (1.0 - asked.chances) * weights * weights
-        posts, slots = np.nonzero(there)
-        numbers = asked.campaigns[posts, slots]
-        np.add.at(self._missing, numbers, off[posts, slots] * weights[posts])
-        np.add.at(self._variance, numbers, off[posts, slots] ** 2 * spread[posts])
-        together = off.sum(axis=1)
-        self._missing[-1] += float((together * weights).sum())
-        self._variance[-1] += float((together**2 * spread).sum())
-
     def _fade(self, now: float) -> None:
         kept = 0.5 ** (max(now - self._at, 0.0) / _HALF_LIFE) if self._at else 1.0
+        learned = 0.5 ** (max(now - self._at, 0.0) / _LEARNED_HALF_LIFE) if self._at else 1.0
         self._at = now
         self._weight *= kept
-        self._missing *= kept
-        self._variance *= kept * kept
+        self._expected *= kept
+        self._said *= learned
+        self._were *= learned
 
     def _reach(self, campaigns: int) -> None:
-        more = np.zeros(max(campaigns + 1 - len(self._missing), 0))
-        self._weight, self._missing, self._variance = (
-            np.concatenate([one[:-1], more, one[-1:]])
-            for one in (self._weight, self._missing, self._variance)
-        )
+        more = max(campaigns + 1 - len(self._weight), 0)
+        self._weight = np.insert(self._weight, len(self._weight) - 1, np.zeros(more))
+        self._expected = np.insert(self._expected, len(self._expected) - 1, np.zeros((more, SORTS)), axis=0)
