@@ -87,9 +87,9 @@ def draw(
 
 def sort(missing: FloatArray) -> NDArray[np.intp]:
     """Which sort each is of, by from how many boards it is probably missing: a factor of 4 to the next."""
-    return np.clip(np.floor(np.log2(np.maximum(missing, _LEAST)) / 2.0) + SORTS - 1, 0, SORTS - 1).astype(
-        np.intp
-    )
+    steps = np.floor(np.log2(np.maximum(missing, _LEAST)) / 2.0)
+    found: NDArray[np.intp] = np.clip(steps + SORTS - 1, 0, SORTS - 1).astype(np.intp)
+    return found
 
 
 class Audit:
