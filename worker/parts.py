@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from worker import __version__
+from worker.board_metrics import board_metric
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
@@ -69,17 +70,24 @@ def make_tracker(settings: Settings, accounts: Accounts, telemetry: Telemetry) -
     )
 
 
-def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> BoardGain:
-    """The policy of what to ask next of an endpoint."""
-    planner = settings.planner
+def make_planner(
+    settings: Settings, endpoint: Endpoint = Endpoint.TOTALS, *, owned: bool = False
+) -> BoardGain:
+    """The policy of what to ask next of an endpoint, of Posts that are ``owned`` by an account or not."""
+    planner, metrics = settings.planner, [MetricName(metric) for metric in settings.boards.metrics]
     recent = endpoint is Endpoint.LAST_28H
+    # Of a Post that is owned, each endpoint's planner knows the half of its boards only.
+    halved = owned and any(board_metric(metric).endpoint is Endpoint.LAST_28H for metric in metrics)
     return BoardGain(
-        [MetricName(metric) for metric in settings.boards.metrics],
+        metrics,
         BoardGainSettings(
             top=settings.boards.top,
             growth_window=Seconds(settings.boards.growth_window),
             half_growth=Seconds(planner.half_growth),
+            tracking_window=Seconds(settings.watchlist.tracking_window),
             unasked_share=planner.unasked_share,
+            max_unasked=Seconds(planner.max_unasked),
+            retire_chance=0.0 if halved else planner.retire_chance,
         ),
         TimingSettings(
             linger=Seconds(planner.linger),
@@ -88,6 +96,7 @@ def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> Bo
             recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
         ),
         endpoint=endpoint,
+        owned=owned,
     )
 
 

@@ -33,6 +33,7 @@ from worker.sharing import Sharing
 from worker.threads import in_thread
 from worker.views import Views
 from worker.watchdog import Watchdog
+from worker.watchlist import APP
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -91,7 +92,7 @@ class Worker:
             settings, self.tracker, self._ownership, failed=self.fail, clock=clock, telemetry=telemetry
         )
         self._planners = {
-            lane: parts.make_planner(settings, lane.endpoint)
+            lane: parts.make_planner(settings, lane.endpoint, owned=lane.account != APP)
             for lane in self.tracker.watchlist.owners.lanes()
         }
         self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
@@ -340,6 +341,7 @@ class Worker:
         for number in itertools.count():
             if number % _RETIRE_EVERY == 0:
                 self.tracker.retire(self.clock.now())
+                self.tracker.tell_longest_unasked(self.clock.now())
             self.tracker.count()
             self._handles.tell()
             self._api_watch.look()

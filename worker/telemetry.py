@@ -170,7 +170,7 @@ class Telemetry:
             "Posts that left the Watchlist, by reason",
             ["reason"],
             registry=registry,
-        )  # age, evicted, tombstone, revoked
+        )  # age, hopeless, evicted, tombstone, revoked
         self.campaigns = Gauge("toptweets_campaigns", "Campaigns known", registry=registry)
         self.campaigns_folded = Counter(
             "toptweets_campaigns_folded",
@@ -186,6 +186,11 @@ class Telemetry:
             registry=registry,
         )
         self.due = Gauge("toptweets_due_posts", "Posts due when the planner last looked", registry=registry)
+        self.longest_unasked = Gauge(
+            "toptweets_longest_unasked_seconds",
+            "How long the tracked Post that waits longest was not asked for, or not yet",
+            registry=registry,
+        )
 
     def _declare_engagement(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(

@@ -33,6 +33,8 @@ _NEWCOMER: Final = 1.5
 """A first answer also says whether the Post needs a second: measured, 1.5 to 2 is best."""
 _NEAR: Final = 0.6
 """Who is forecast to have this share of a bar may be among the first before it is looked at again."""
+_SECOND_WAVE: Final = 0.01
+"""Who has this share of a bar may come to it by a second wave, which no forecast tells of."""
 _LEAST_GROWN: Final = 1e-4
 _NEW: Final = 1
 _MEASURED: Final = 2
@@ -60,6 +62,7 @@ class Assessor:
         *,
         top: int,
         growth_window: Seconds,
+        tracking_window: Seconds,
     ) -> None:
         self.campaigns = Campaigns()
         self._own = own
@@ -70,6 +73,7 @@ class Assessor:
         self._growth = Growth(own.metrics, growth_window)
         self._newcomers = Newcomers(len(own))
         self._top = top
+        self._window = float(tracking_window)
         self.counted = self._growth.counted
 
     def regroup(self, groups: Iterable[tuple[int, Sequence[Campaign]]]) -> list[int]:
@@ -131,6 +135,23 @@ class Assessor:
             missing[:, slot] = np.where(there, above.sum(axis=1), 0.0)
         lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
         return Assessment(missing.sum(axis=1) * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
+
+    def hopes(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
+        """The best chance of measured Posts to belong on any board, now or before their window is over.
+
+        It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up.
+        """
+        values = self._own.values(columns, rows)
+        over: FloatArray = np.maximum(born(columns, rows) + self._window, now)
+        later = self._change(over, columns, rows)
+        best: FloatArray = np.where(np.isnan(values).any(axis=1), 1.0, 0.0)
+        for board, there in self._boards(columns, rows):
+            bars = Bars(*(of[board] for of in self.bars))
+            best[there & (values + 1.0 >= _SECOND_WAVE * bars.true).any(axis=1)] = 1.0
+            for change in (self._change(now, columns, rows), later):
+                chance = np.nan_to_num(belongs(values, change, bars, self._growth)).max(axis=1)
+                np.maximum(best, chance, out=best, where=there)
+        return best
 
     def asked(self, columns: Columns, rows: NDArray[np.intp], chances: FloatArray) -> Asked:
         """What an audit must know of those that are asked."""
@@ -209,7 +230,7 @@ class Assessor:
     def _grown(self, ages: FloatArray) -> FloatArray:
         return np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
 
-    def _change(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
+    def _change(self, now: float | FloatArray, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
         births = born(columns, rows)
         values = self._own.values(columns, rows)
         known = Measured(columns.measured[rows] - births, values, *self._memory.before(rows, births))

@@ -62,12 +62,14 @@ class Plan:
     """The next request, or until when there is none.
 
     ``post_ids`` is empty when no request should leave now; then ``wake_at`` is when to plan again, unless a
-    new Post or an answer comes first. ``due`` counts the Posts that were due.
+    new Post or an answer comes first. ``due`` counts the Posts that were due. ``hopeless`` are tracked ones
+    that cannot reach a board any more: none of those asked for.
     """
 
     post_ids: Sequence[PostId]
     wake_at: Timestamp
     due: int
+    hopeless: Sequence[PostId] = ()
 
 
 class Planner(Protocol):

@@ -98,7 +98,14 @@ def run_each(plan: Plan, jobs: int) -> Iterator[tuple[str, float, list[Outcome]]
 def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
     begins, ends = -3600.0 * plan.warm_up, 3600.0 * plan.hours
     population = plan.world.populate(seed, begins, ends)
-    planner = make_policy(policy, plan.world.metrics, plan.top, Seconds(plan.half_growth), seed)
+    planner = make_policy(
+        policy,
+        plan.world.metrics,
+        top=plan.top,
+        window=Seconds(plan.world.arrivals.window),
+        half_growth=Seconds(plan.half_growth),
+        seed=seed,
+    )
     simulation = Simulation(
         population,
         planner,

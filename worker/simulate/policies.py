@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _NEW: Final = 1
 _MEASURED: Final = 2
 _RETRY: Final = 15.0
+_RETIRE_CHANCE: Final = 1e-4
 
 
 class Ranked:
@@ -77,13 +78,27 @@ POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-onl
 
 
 def make_policy(
-    name: str, metrics: Sequence[MetricName], top: int, half_growth: Seconds, seed: int
+    name: str,
+    metrics: Sequence[MetricName],
+    *,
+    top: int,
+    window: Seconds,
+    half_growth: Seconds,
+    seed: int,
 ) -> Planner:
     """A policy by its name, which is one of ``POLICIES``."""
     timing = TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
     match name:
         case "planner":
-            settings = BoardGainSettings(top, Seconds(3600.0), half_growth, unasked_share=0.03)
+            settings = BoardGainSettings(
+                top,
+                Seconds(3600.0),
+                half_growth,
+                tracking_window=window,
+                unasked_share=0.03,
+                max_unasked=Seconds(86_400.0),
+                retire_chance=_RETIRE_CHANCE,
+            )
             return BoardGain(metrics, settings, timing, seed=seed)
         case "round-robin":
             return round_robin()

@@ -9,7 +9,7 @@ import numpy as np
 
 from worker.board_metrics import board_metric, sources_of
 from worker.catalogue import Endpoint
-from worker.model import PostId, creation_times
+from worker.model import PostId, Seconds, creation_times
 from worker.watchlist.columns import Columns, State, Unsaved
 from worker.watchlist.competitors import Competitors
 from worker.watchlist.groups import Groups
@@ -298,6 +298,21 @@ class Watchlist:
         return [PostId(post_id) for post_id in columns.post_ids[over].tolist()]
 
     # What is known
+
+    def is_idle(self, post_id: PostId) -> bool:
+        """Whether a Post is tracked, and is neither asked for at the moment nor held back."""
+        row = self._rows.get(post_id)
+        if row is None:
+            return False
+        columns = self.columns
+        return not (columns.in_flight[row] or (len(columns.in_flight_28h) and columns.in_flight_28h[row]))
+
+    def longest_unasked(self, now: Timestamp) -> Seconds:
+        """How long the Post that waits longest was not asked for, or not yet; of those that are not gone."""
+        columns = self.columns
+        there = (columns.states == State.NEW) | (columns.states == State.MEASURED)
+        since = np.maximum(columns.asked, columns.seen)[there & ~columns.in_flight]
+        return Seconds(max(0.0, now - float(since.min(initial=now))))
 
     def lane_of(self, post_id: PostId) -> Lane:
         """The lane that a tracked Post's totals are asked for on."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from worker.model import ALL, Campaign, MetricName
+from worker.model import ALL, Campaign, MetricName, Seconds
 from worker.simulate.experiment import Estimate, Outcome, Plan, Row, run, summarise
 from worker.simulate.judge import Judge
 from worker.simulate.policies import POLICIES, make_policy
@@ -56,7 +56,7 @@ class TestPolicies:
 
     def test_a_policy_must_have_a_name(self) -> None:
         with pytest.raises(ValueError, match="one of planner, round-robin"):
-            make_policy("best", [LIKES], 10, 4800.0, 1)  # type: ignore[arg-type]
+            make_policy("best", [LIKES], top=10, window=Seconds(3600.0), half_growth=Seconds(600.0), seed=1)
 
     def test_while_the_api_refuses_nothing_is_asked(self) -> None:
         plan = small(policy="planner", requests_per_minute="1")
