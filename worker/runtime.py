@@ -13,6 +13,7 @@ import structlog
 
 from worker import __version__, api, parts
 from worker.api_watch import ApiWatch
+from worker.audits import Audits
 from worker.clients import connect
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
@@ -88,13 +89,19 @@ class Worker:
             clock=clock,
             telemetry=telemetry,
         )
-        self._sharing = Sharing(
-            settings, self.tracker, self._ownership, failed=self.fail, clock=clock, telemetry=telemetry
-        )
         self._planners = {
             lane: parts.make_planner(settings, lane.endpoint, owned=lane.account != APP)
             for lane in self.tracker.watchlist.owners.lanes()
         }
+        self._sharing = Sharing(
+            settings,
+            self.tracker,
+            self._ownership,
+            Audits(self._planners.values()),
+            failed=self.fail,
+            clock=clock,
+            telemetry=telemetry,
+        )
         self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
         self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)

@@ -17,6 +17,7 @@ from worker.publisher_role import PublisherRole
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from worker.audits import Audits
     from worker.editions import Outlet
     from worker.model import Clock
     from worker.ownership import Ownership
@@ -39,6 +40,7 @@ class Sharing:
         settings: Settings,
         tracker: Tracker,
         ownership: Ownership,
+        audits: Audits,
         *,
         failed: Callable[[BaseException], None],
         clock: Clock,
@@ -51,7 +53,7 @@ class Sharing:
         self._telemetry = telemetry
         self._role: PublisherRole | None = None
         writer = secrets.token_hex(_WRITER_BYTES)
-        self.merger = Merger(tracker, ownership, writer)
+        self.merger = Merger(tracker, ownership, writer, audits.missing)
         self.topic = PartialsTopic(
             TopicNames(settings.kafka.group).partials,
             writer,

@@ -26,6 +26,13 @@ BOARD_OLDEST: Final = "toptweets_board_oldest_measurement_timestamp_seconds"
 BOARD_OLDEST_HELP: Final = "Time of the oldest measurement shown on a leaderboard"
 BOARD_TRACKED: Final = "toptweets_board_tracked_posts"
 BOARD_TRACKED_HELP: Final = "Posts tracked of a leaderboard's campaign"
+BOARD_RECALL: Final = "toptweets_board_recall"
+BOARD_RECALL_HELP: Final = (
+    "Share of the places of a campaign's full boards that the right Posts have, by the audit: recall, and "
+    "what it is above (low) and below (high) 19 times of 20; none while there is not enough data"
+)
+BOARDS_RECALL: Final = "toptweets_recall"
+BOARDS_RECALL_HELP: Final = "The same of all full boards together"
 BOARD_LEFT_OUT: Final = "toptweets_board_series_left_out"
 BOARD_LEFT_OUT_HELP: Final = "Board series not exported because of publish.prometheus_series"
 

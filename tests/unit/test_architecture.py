@@ -17,6 +17,7 @@ SHARED: Final = (
     "worker.model",
     "worker.catalogue",
     "worker.board_metrics",
+    "worker.recall",
     "worker.telemetry",
     "worker.formats",
 )

@@ -43,7 +43,8 @@ _MEASURED: Final = 2
 class Assessment(NamedTuple):
     """By Post: the ``worth`` of asking, in board places times seconds; and who is ``near`` a board's bar.
 
-    ``missing``: from how many boards of each of its campaigns it is probably missing, shape (n, campaigns).
+    ``missing``: from how many full boards of each of its campaigns it is probably missing, shape
+    (n, campaigns).
     """
 
     worth: FloatArray
@@ -119,7 +120,7 @@ class Assessor:
             doubted = doubt(values, change, bars, self._growth)
             worth += np.where(there, (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1), 0.0)
             near |= there & (expected >= _NEAR * bars.true).any(axis=1)
-            missing[:, slot] = np.where(there, doubted.missing.sum(axis=1), 0.0)
+            missing[:, slot] = np.where(there, (doubted.missing * (bars.true != OPEN)).sum(axis=1), 0.0)
         births = born(columns, rows)
         lasting = self._lasting(columns.measured[rows] - births, now - births)
         return Assessment(worth * lasting, near, missing)
@@ -129,12 +130,14 @@ class Assessor:
         ages = np.maximum(now - born(columns, rows), 1.0)
         grown = self._grown(ages)
         boards = self._boards(columns, rows)
-        missing = np.zeros((len(rows), len(boards)))
+        worth, missing = np.zeros(len(rows)), np.zeros((len(rows), len(boards)))
         for slot, (board, there) in enumerate(boards):
-            above = self._newcomers.above(board, self.bars.true[board], grown)
-            missing[:, slot] = np.where(there, above.sum(axis=1), 0.0)
+            bars = self.bars.true[board]
+            above = np.where(there[:, np.newaxis], self._newcomers.above(board, bars, grown), 0.0)
+            worth += above.sum(axis=1)
+            missing[:, slot] = (above * (bars != OPEN)).sum(axis=1)
         lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
-        return Assessment(missing.sum(axis=1) * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
+        return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
 
     def hopes(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
         """The best chance of measured Posts to belong on any board, now or before their window is over.
@@ -161,7 +164,8 @@ class Assessor:
         known = np.maximum(numbers, 0)
         shown = (values >= self.bars.shown[known]) & ~new
         missing = self._memory.missing[rows][:, : numbers.shape[1]].astype(np.float64)
-        bars = np.where(shown | (numbers < 0)[:, :, np.newaxis], np.inf, self.bars.true[known])
+        bars = self.bars.true[known]
+        bars = np.where(shown | (bars == OPEN) | (numbers < 0)[:, :, np.newaxis], np.inf, bars)
         return Asked(rows, chances, numbers, missing, bars)
 
     def missing_by_campaign(self, columns: Columns) -> FloatArray:
@@ -174,11 +178,6 @@ class Assessor:
         found: FloatArray = np.zeros((len(self.campaigns), SORTS))
         np.add.at(found, (numbers[there], sort(weights[there])), weights[there])
         return found
-
-    def places(self) -> FloatArray:
-        """How many places the full boards of each campaign have, by its number."""
-        full: FloatArray = (self.bars.true != OPEN).sum(axis=1).astype(np.float64)
-        return self._top * full
 
     def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:
         """What asking for one Post is worth, and each board that it competes on."""

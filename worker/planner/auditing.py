@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from worker.model import FloatArray
     from worker.planner.assessor import Assessor
     from worker.planner.memory import Memory
     from worker.planner.planner import Columns
@@ -63,11 +64,17 @@ class Auditing:
         drawn, chances = others[drawn[:kept]], chances[:kept]
         self._saved, self._at = 0.0, now
         self._look(now, columns, np.concatenate([first, drawn]))
-        rows = np.concatenate([sure, drawn])
         chances = np.concatenate([np.ones(len(sure)), chances])
-        self.audit.begin(
-            now,
-            self._assessor.missing_by_campaign(columns),
-            self._assessor.asked(columns, rows, chances),
-        )
+        self._begin(now, columns, np.concatenate([sure, drawn]), chances)
         return drawn
+
+    def note_all_due(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
+        """There was room for all that were due: nobody had to be drawn."""
+        if now - self._at >= _EVERY:
+            self._at = now
+            self._look(now, columns, rows)
+            self._begin(now, columns, rows, np.ones(len(rows)))
+
+    def _begin(self, now: float, columns: Columns, rows: NDArray[np.intp], chances: FloatArray) -> None:
+        expected = self._assessor.missing_by_campaign(columns)
+        self.audit.begin(now, expected, self._assessor.asked(columns, rows, chances))

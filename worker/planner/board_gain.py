@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.model import FloatArray, MetricName, Standings
+    from worker.model import Campaign, FloatArray, MetricName, Missing, Standings
     from worker.planner.planner import Columns, Posts
     from worker.planner.timing import TimingSettings
 
@@ -119,6 +119,8 @@ class BoardGain:
         self._auditing = Auditing(self._assessor, self._memory, share, self._chance, self._look)
         self._hopeless = Hopeless(self._assessor, settings.retire_chance)
         self._leaving: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self.empty = True
+        """Whether there was no Post at all when it last looked."""
         self.looked = 0
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:
@@ -149,11 +151,17 @@ class BoardGain:
         rows = np.flatnonzero(every <= now)
         if len(rows) > seats:
             return self._ask(now, columns, self._choose(now, columns, rows, seats), len(rows))
+        self._auditing.note_all_due(now, columns, rows)
         return self._ask(now, columns, self._fill(now, rows, every, seats), len(rows))
 
     def due_at(self, columns: Columns, row: int) -> Timestamp:
         """When the Post in a row, measured before and not in flight, is due again."""
         return Timestamp(float(self._timing.due_at(columns, slice(row, row + 1))[0]))
+
+    def missing(self, campaign: Campaign) -> Missing | None:
+        """What the full boards of a campaign lack of its Posts here. ``None``: not enough data."""
+        number = self._assessor.campaigns.names().get(campaign)
+        return None if number is None else self._auditing.audit.missing(number)
 
     def explain(self, now: Timestamp, columns: Columns, row: int) -> Explanation:
         """Why the Post in a row was asked for, and what is expected of it now."""
@@ -180,6 +188,7 @@ class BoardGain:
                 self._auditing.audit.reset(number)
             self._regrouped = posts.regrouped
         memory.reach(columns)
+        self.empty = not columns.states.any()
         fresh = self._learn(columns)
         if now - self._bars_at >= _BARS_EVERY:
             near = np.flatnonzero(memory.near & (columns.states == _MEASURED))

@@ -119,10 +119,10 @@ def test_who_has_waited_too_long_goes_first_even_if_it_is_worth_nothing() -> Non
     posts, near, dead = board()
     limit = HOUR
     asked = asked_over(policy(max_unasked=limit), posts, range(60, 60 * 240, 60), bar=500)
-    last = dict.fromkeys((*near, *dead), NOW)
+    last = dict.fromkeys((*near, *dead), float(NOW))
     longest = 0.0
     for minute, chosen in enumerate(asked, start=1):
-        last |= dict.fromkeys(chosen, NOW + 60 * minute)
+        last |= dict.fromkeys(chosen, NOW + 60.0 * minute)
         longest = max(longest, *(NOW + 60 * minute - then for then in last.values()))
     # One seat a minute at least is for them, and they are twenty.
     assert limit < longest <= limit + 20 * 60
