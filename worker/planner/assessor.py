@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from worker.planner.audit import SORTS, Asked, sort
+from worker.planner.authors import Authors
 from worker.planner.bars import OPEN, Bars, Campaigns, find_bars, heed, open_bars
 from worker.planner.explain import Known, Stake, known_of
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Forecast, Growth, Measured
@@ -36,6 +37,8 @@ _NEAR: Final = 0.6
 _SECOND_WAVE: Final = 0.01
 """Who has this share of a bar may come to it by a second wave, which no forecast tells of."""
 _LEAST_GROWN: Final = 1e-4
+_SMALLEST: Final = 0.5
+"""Of sizes: below it all are the same to a board."""
 _NEW: Final = 1
 _MEASURED: Final = 2
 
@@ -73,6 +76,7 @@ class Assessor:
         self._learner = learner
         self._growth = Growth(own.metrics, growth_window)
         self._newcomers = Newcomers(len(own))
+        self._authors = Authors()
         self._top = top
         self._window = float(tracking_window)
         self.counted = self._growth.counted
@@ -93,7 +97,14 @@ class Assessor:
         """First answers: what newcomers of their campaigns are like."""
         grown = self._learner.curve.grown(columns.measured[rows] - born(columns, rows))
         sizes = (self._own.values(columns, rows) + PRIOR_COUNT) / (grown + PRIOR_GROWN)[:, np.newaxis]
-        for board, there in self._boards(columns, rows):
+        boards = self._boards(columns, rows)
+        doublings = np.log2(np.maximum(sizes, _SMALLEST))
+        larger = [
+            np.where(there, (doublings - self._newcomers.typical(board)).mean(axis=1), np.nan)
+            for board, there in boards
+        ]
+        self._authors.learn(columns.authors[rows], np.nanmean(larger, axis=0), grown)
+        for board, there in boards:
             self._newcomers.learn(board[there], sizes[there], grown[there])
 
     def set_bars(self, now: float, columns: Columns, rows: NDArray[np.intp], standings: Standings) -> None:
@@ -128,7 +139,7 @@ class Assessor:
     def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were never asked for."""
         ages = np.maximum(now - born(columns, rows), 1.0)
-        grown = self._grown(ages)
+        grown = self._likely(columns, rows, ages)
         boards = self._boards(columns, rows)
         worth, missing = np.zeros(len(rows)), np.zeros((len(rows), len(boards)))
         for slot, (board, there) in enumerate(boards):
@@ -204,7 +215,7 @@ class Assessor:
     ) -> list[Stake]:
         bars = Bars(*(of[board] for of in self.bars))
         if int(columns.states[rows[0]]) == _NEW:
-            grown = self._grown(now - born(columns, rows))
+            grown = self._likely(columns, rows, now - born(columns, rows))
             chances = self._newcomers.above(board, bars.true, grown)[0]
             known: list[Known | None] = [None] * len(self._own)
         else:
@@ -226,8 +237,11 @@ class Assessor:
             for place, metric in enumerate(self._own.metrics)
         ]
 
-    def _grown(self, ages: FloatArray) -> FloatArray:
-        return np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
+    def _likely(self, columns: Columns, rows: NDArray[np.intp], ages: FloatArray) -> FloatArray:
+        """How much of a typical size new Posts have come to: the share that has grown, times the author's."""
+        grown = np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
+        likely: FloatArray = grown * np.exp2(self._authors.larger(columns.authors[rows]))
+        return likely
 
     def _change(self, now: float | FloatArray, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
         births = born(columns, rows)

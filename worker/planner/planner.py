@@ -18,7 +18,8 @@ class Columns(Protocol):
     """What a planner may read of each tracked Post; arrays of equal length, a row a Post.
 
     ``states``: 0 no Post, 1 never measured, 2 measured, 3 unavailable. Times are Unix seconds; ``created`` is
-    ``nan`` where an ID holds no time. ``values``: last value by board metric, ``nan`` where there is none.
+    ``nan`` where an ID holds no time. ``authors``: a number that stands for each, 0 if unknown. ``values``:
+    last value by board metric, ``nan`` where there is none.
     """
 
     post_ids: IntArray
@@ -30,6 +31,7 @@ class Columns(Protocol):
     measured: FloatArray
     values: FloatArray
     groups: NDArray[np.int32]
+    authors: NDArray[np.int32]
 
 
 class Posts(Protocol):

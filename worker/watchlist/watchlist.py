@@ -10,7 +10,7 @@ import numpy as np
 from worker.board_metrics import board_metric, sources_of
 from worker.catalogue import Endpoint
 from worker.model import PostId, Seconds, creation_times
-from worker.watchlist.columns import Columns, State, Unsaved
+from worker.watchlist.columns import Columns, State, Unsaved, author_number
 from worker.watchlist.competitors import Competitors
 from worker.watchlist.groups import Groups
 from worker.watchlist.lanes import APP
@@ -145,6 +145,7 @@ class Watchlist:
         columns.states[rows] = State.NEW
         columns.unsaved[rows] = Unsaved.SIGHTING
         columns.saved_at[rows] = 0
+        columns.authors[rows] = [author_number(sighting.author) for sighting in fresh]
         for sighting, row in zip(fresh, free, strict=True):
             self._rows[sighting.post_id] = row
             if sighting.author or sighting.text:
@@ -179,6 +180,7 @@ class Watchlist:
             words = (author or sighting.author, text or sighting.text)
             if words != (author, text):
                 self._words[sighting.post_id] = words
+                self.columns.authors[row] = author_number(words[0])
                 self.columns.unsaved[row] = Unsaved.SIGHTING
 
     def _state(self, row: int) -> int:
@@ -251,6 +253,7 @@ class Watchlist:
             self.columns.measured[row] = at
             self.columns.values[row] = np.nan
             self._words.pop(post_id, None)
+            self.columns.authors[row] = 0
             self.columns.unsaved[row] = Unsaved.SIGHTING
             gone.append((post_id, self.place(post_id)))
         return gone

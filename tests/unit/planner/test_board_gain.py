@@ -103,6 +103,29 @@ def test_new_posts_go_when_others_can_wait_and_wait_when_others_cannot() -> None
     assert not set(plan(policy(), board()[0], 0, bar=500).post_ids) & set(dead)
 
 
+def test_a_new_post_goes_first_whose_author_had_large_ones() -> None:
+    leaders = [aged(number, 20) for number in range(2)]
+    posts, planner = watchlist(*leaders), policy()
+    measure(posts, dict.fromkeys(leaders, 1000), NOW - HOUR)
+    for number in range(8):
+        earlier = {"star": aged(100 + number, 6), "fan": aged(200 + number, 6)}
+        for author, one in earlier.items():
+            posts.add(0, [sighting(one, author=author)], NOW)
+        asked = plan(planner, posts, number * 60, bar=1000).post_ids
+        likes = {earlier["star"]: 900, earlier["fan"]: 1}
+        measure(posts, {one: likes.get(one, 1000) for one in asked}, NOW + number * 60)
+    fresh = {author: aged(300 + place, 0.5) for place, author in enumerate(["fan", "stranger", "star"])}
+    for author, one in fresh.items():
+        posts.add(0, [sighting(one, author=author, seen_at=NOW - 0.5 * HOUR)], NOW)
+    plan(planner, posts, 600, bar=1000)
+    worth = {
+        author: planner.explain(later(600), posts.app.columns, posts.row(one)).worth
+        for author, one in fresh.items()
+    }
+    assert worth["star"] > 2 * worth["stranger"]
+    assert worth["stranger"] > worth["fan"]
+
+
 def test_with_a_share_for_those_who_wait_longest_everyone_is_asked_some_day() -> None:
     posts, _, dead = board()
     requests = asked_over(policy(unasked_share=0.25), posts, range(60, 60 * 40, 60), bar=500)
