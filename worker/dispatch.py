@@ -101,7 +101,7 @@ class Dispatcher:
                 continue
             plan = self._plan_of(route)
             if plan.post_ids:
-                await self._send(route, plan.post_ids, started)
+                await self._send(route, plan, started)
                 return
             wait = min(wait, plan.wake_at - self._clock.now())
         self._waited = None
@@ -117,15 +117,15 @@ class Dispatcher:
         self._telemetry.due.set(sum(other.due for other in self._turns.routes))
         return plan
 
-    async def _send(self, route: Route, post_ids: Sequence[PostId], planned_at: Seconds) -> None:
+    async def _send(self, route: Route, plan: Plan, planned_at: Seconds) -> None:
         permit = self._quota.try_take()
         if permit is None:
             return
         self._telemetry.quota_wait_seconds.observe(planned_at - self._waited if self._waited else 0.0)
         self._waited = None
-        self._turns.taken(route, len(post_ids))
-        route.lane.mark_asked(post_ids, self._clock.now())
-        request = asyncio.create_task(self._ask(route, post_ids, permit))
+        self._turns.taken(route, len(plan.post_ids), plan.worth)
+        route.lane.mark_asked(plan.post_ids, self._clock.now())
+        request = asyncio.create_task(self._ask(route, plan.post_ids, permit))
         self._requests.add(request)
         # Let the request be sent before planning the next.
         await asyncio.sleep(0)
