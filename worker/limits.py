@@ -31,5 +31,5 @@ def tell_limits(settings: Settings, telemetry: Telemetry) -> None:
     """Export the limits that are set."""
     for name in LIMITS:
         limit = reduce(getattr, name.split("."), settings)
-        if isinstance(limit, int):
+        if isinstance(limit, int | float):
             telemetry.limits.labels(name).set(limit)

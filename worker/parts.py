@@ -10,7 +10,7 @@ from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
 from worker.destination import Destination
 from worker.editions import Outlet
-from worker.engagement import Slots
+from worker.engagement import Limit, Slots
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
@@ -72,7 +72,6 @@ def make_tracker(settings: Settings, accounts: Accounts, telemetry: Telemetry) -
 def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> BoardGain:
     """The policy of what to ask next of an endpoint."""
     planner = settings.planner
-    recent = endpoint is Endpoint.LAST_28H
     return BoardGain(
         [MetricName(metric) for metric in settings.boards.metrics],
         BoardGainSettings(
@@ -81,13 +80,22 @@ def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> Bo
             half_growth=Seconds(planner.half_growth),
             unasked_share=planner.unasked_share,
         ),
-        TimingSettings(
-            linger=Seconds(planner.linger),
-            min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
-            interval_growth=planner.interval_growth,
-            recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
-        ),
+        make_timing(settings, endpoint),
         endpoint=endpoint,
+    )
+
+
+def make_timing(settings: Settings, endpoint: Endpoint) -> TimingSettings:
+    """When Posts of an endpoint are due."""
+    planner = settings.planner
+    recent = endpoint is Endpoint.LAST_28H
+    # A slot is open for half a headroom: with minutes between two, whoever waits for more Posts misses it.
+    lingers = settings.engagement.requests_per_minute >= 1
+    return TimingSettings(
+        linger=Seconds(planner.linger if lingers else 0.0),
+        min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
+        interval_growth=planner.interval_growth,
+        recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
     )
 
 
@@ -266,10 +274,10 @@ def make_journal(
 
 
 def make_slots(settings: Settings, clock: Clock) -> Slots:
-    """The contract's minute as all workers share it."""
+    """The contract's time as all workers share it."""
     engagement = settings.engagement
     return Slots(
-        engagement.requests_per_minute,
+        Limit.of(engagement.requests_per_minute),
         settings.kafka.sightings_partitions,
         Seconds(engagement.headroom),
         clock,
