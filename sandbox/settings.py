@@ -15,6 +15,7 @@ CONSUMER_KEY: Final = "sandbox-key"
 CONSUMER_SECRET: Final = "sandbox-secret"  # noqa: S105 - guards nothing
 BEARER_TOKEN: Final = "sandbox-token"  # noqa: S105 - guards nothing
 
+LEAST_RATE: Final = 0.001
 MOST_ACCOUNTS: Final = 1000
 MOST_KEPT: Final = 1_000_000
 
@@ -28,7 +29,8 @@ class SandboxSettings:
     | `host`                | address       | where to listen; loopback unless told otherwise                |
     | `port`                | 0 to 65535    | 0 takes a free one                                             |
     | `seed`                | integer       | which world: other seeds give every Post other counts          |
-    | `requests_per_minute` | requests      | the app's quota in any rolling minute; 0 is without limit      |
+    | `requests_per_minute` | requests      | the app's quota in any rolling minute; 0 is without limit;     |
+    |                       |               | 2.5 is 2 in any 48 s, 0.25 is 1 in any 240 s                   |
     | `requests_per_second` | requests      | a second quota, in any rolling second; 0 is none               |
     | `growth_minutes`      | minutes       | the age at which an ordinary Post has half of its first wave   |
     | `accounts`            | 0 to 1000     | how many users let the app act for them                        |
@@ -48,8 +50,9 @@ class SandboxSettings:
     host: str = field(default="127.0.0.1", metadata={"help": "address to listen on"})
     port: int = field(default=0, metadata={"help": "port to listen on; 0 takes a free one"})
     seed: int = field(default=1, metadata={"help": "which world of counts"})
-    requests_per_minute: int = field(
-        default=120, metadata={"help": "quota in any rolling minute; 0 is without limit"}
+    requests_per_minute: float = field(
+        default=120.0,
+        metadata={"help": "quota in any rolling minute; 0 is without limit; 0.25 is 1 in any 240 s"},
     )
     growth_minutes: float = field(
         default=80.0, metadata={"help": "age at which an ordinary Post has half of its first wave"}
@@ -74,7 +77,8 @@ class SandboxSettings:
     clock: Callable[[], float] = field(default=time.time, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("requests_per_minute", "requests_per_second", "historical_days"):
+        _check_rate(self.requests_per_minute)
+        for name in ("requests_per_second", "historical_days"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 (no limit) or more")
         for name, most in (("port", 65_535), ("accounts", MOST_ACCOUNTS), ("kept_requests", MOST_KEPT)):
@@ -92,3 +96,8 @@ class SandboxSettings:
             value = getattr(self, name)
             if not (value and value.isascii() and value.isprintable()) or " " in value:
                 raise ValueError(f"{name} must be printable ASCII without spaces, and not empty")
+
+
+def _check_rate(rate: float) -> None:
+    if rate != 0 and not LEAST_RATE <= rate < float("inf"):
+        raise ValueError(f"requests_per_minute is {rate:g}; it must be 0 (no limit), or {LEAST_RATE} or more")

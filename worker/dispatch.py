@@ -66,7 +66,7 @@ class Dispatcher:
             self._progressed()
             self._raise_failures()
             self._telemetry.requests_in_flight.set(len(self._requests))
-            self._telemetry.quota_used.set(self._quota.used)
+            self._telemetry.quota_used.set(self._quota.limit.a_minute(self._quota.used))
             self._telemetry.quota_limit.set(self._quota.share)
             if len(self._requests) >= self._in_flight:
                 await self._wait(_LONGEST_WAIT)

@@ -11,7 +11,7 @@ from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
 from worker.destination import Destination
 from worker.editions import Outlet
-from worker.engagement import Slots
+from worker.engagement import Limit, Slots
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
@@ -75,7 +75,6 @@ def make_planner(
 ) -> BoardGain:
     """The policy of what to ask next of an endpoint, of Posts that are ``owned`` by an account or not."""
     planner, metrics = settings.planner, [MetricName(metric) for metric in settings.boards.metrics]
-    recent = endpoint is Endpoint.LAST_28H
     # Of a Post that is owned, each endpoint's planner knows the half of its boards only.
     halved = owned and any(board_metric(metric).endpoint is Endpoint.LAST_28H for metric in metrics)
     return BoardGain(
@@ -89,14 +88,23 @@ def make_planner(
             max_unasked=Seconds(planner.max_unasked),
             retire_chance=0.0 if halved else planner.retire_chance,
         ),
-        TimingSettings(
-            linger=Seconds(planner.linger),
-            min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
-            interval_growth=planner.interval_growth,
-            recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
-        ),
+        make_timing(settings, endpoint),
         endpoint=endpoint,
         owned=owned,
+    )
+
+
+def make_timing(settings: Settings, endpoint: Endpoint) -> TimingSettings:
+    """When Posts of an endpoint are due."""
+    planner = settings.planner
+    recent = endpoint is Endpoint.LAST_28H
+    # A slot is open for half a headroom: with minutes between two, whoever waits for more Posts misses it.
+    lingers = settings.engagement.requests_per_minute >= 1
+    return TimingSettings(
+        linger=Seconds(planner.linger if lingers else 0.0),
+        min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
+        interval_growth=planner.interval_growth,
+        recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
     )
 
 
@@ -275,10 +283,10 @@ def make_journal(
 
 
 def make_slots(settings: Settings, clock: Clock) -> Slots:
-    """The contract's minute as all workers share it."""
+    """The contract's time as all workers share it."""
     engagement = settings.engagement
     return Slots(
-        engagement.requests_per_minute,
+        Limit.of(engagement.requests_per_minute),
         settings.kafka.sightings_partitions,
         Seconds(engagement.headroom),
         clock,

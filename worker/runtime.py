@@ -102,7 +102,7 @@ class Worker:
             clock=clock,
             telemetry=telemetry,
         )
-        self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
+        self._quota = Quota(slots.limit, clock, slots=slots)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
         self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)
         self._handles = Handles(
@@ -148,6 +148,7 @@ class Worker:
         self.server = parts.make_server(settings, views, self._http, self._handles, telemetry)
         telemetry.build.info({"version": __version__, "python": platform.python_version()})
         telemetry.tracked_limit.set(settings.watchlist.max_posts)
+        telemetry.last_measurement.set(clock.now())
         tell_limits(settings, telemetry)
 
     @contextlib.asynccontextmanager

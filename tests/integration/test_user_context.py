@@ -28,6 +28,7 @@ from worker.engagement import (
     Circuit,
     FixedToken,
     HttpTransport,
+    Limit,
     Query,
     Quota,
     Requester,
@@ -104,7 +105,7 @@ async def meeting() -> AsyncIterator[Meeting]:
         requester = Requester(
             sandbox.url,
             transport=transport,
-            quota=Quota(100_000, clock),
+            quota=Quota(Limit.of(100_000), clock),
             retries=RetryPolicy(3, Seconds(0.01), Seconds(0.02)),
             clock=clock,
             telemetry=telemetry,

@@ -16,8 +16,9 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8090,
     seed: Annotated[int, typer.Option(help="Which world of counts.")] = 1,
     requests_per_minute: Annotated[
-        int, typer.Option(help="The quota in any rolling minute; 0 is without limit.")
-    ] = 120,
+        float,
+        typer.Option(help="The quota in any rolling minute; 0 is without limit, 0.25 is 1 in any 240 s."),
+    ] = 120.0,
     growth_minutes: Annotated[
         float, typer.Option(help="Age at which an ordinary Post has half of its first wave.")
     ] = 80.0,

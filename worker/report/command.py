@@ -20,7 +20,7 @@ from worker.report.document import MEANINGS
 from worker.report.job import Asked, UsageError
 from worker.report.outputs import FORMATS
 from worker.report.posts import Inbox, find_files, read_all
-from worker.report.progress import counted, shown_progress, while_it_takes
+from worker.report.progress import at_most, counted, shown_progress, while_it_takes
 from worker.report.run import Options, prepare, run_report
 from worker.signals import stop_on_signals
 from worker.starting import INTERRUPTED
@@ -104,8 +104,7 @@ class Command:
         for reason, rows in plan.unsupported.items():
             tell(f"not asked for   {counted(len(rows), 'Post')}: {reason}")
         tell(f"requests        {plan.requests:,}")
-        quota = counted(prepared.limit, "request")
-        tell(f"time            {while_it_takes(prepared.minutes)} at {quota} a minute")
+        tell(f"time            {while_it_takes(prepared.minutes)} at {at_most(prepared.limit)}")
         return DONE
 
     def run(self, settings: Settings) -> int:

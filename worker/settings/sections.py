@@ -183,7 +183,11 @@ class Journal(Section):
 class Planner(Section):
     """Which Posts the next request asks for."""
 
-    linger: Duration = Field(2.0, description="the longest wait of a due Post for a request to fill up")
+    linger: Duration = Field(
+        2.0,
+        description="the longest wait of a due Post for a request to fill up; "
+        "below one request a minute there is none",
+    )
     min_interval: Duration = Field(
         15.0,
         gt=0,
@@ -263,14 +267,16 @@ class Engagement(Section):
     historical_reach: Duration = Field(
         0.0, description="age up to which historical goes back, such as 365d; 0: to historical_from"
     )
-    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
-        60, description="the contract: requests in any rolling minute"
+    requests_per_minute: Annotated[float, Field(ge=0.001, le=10_000_000, allow_inf_nan=False)] = Field(
+        60,
+        description="the contract: requests in any rolling minute, at least 0.001; a fraction is kept in "
+        "whole requests: 2.5 is 2 in any 48 s, 0.25 is 1 in any 240 s",
     )
     headroom: Duration = Field(
         2.0,
         ge=0.2,
-        description="added to the rolling minute for clocks of workers that differ, the network and pauses; "
-        "costs headroom/60 of the requests; the same in all workers",
+        description="added to the rolling minute, or what the contract has for it, for clocks of workers "
+        "that differ, the network and pauses; costs headroom/60 of the requests; the same in all workers",
     )
     ask_without_kafka: bool = Field(
         True,

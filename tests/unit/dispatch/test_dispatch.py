@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.engagement.fakes import LoopClock, accounted, bench, counted, errors, reply, run_virtual
+from tests.unit.engagement.fakes import (
+    NOON,
+    LoopClock,
+    accounted,
+    bench,
+    counted,
+    counts_of,
+    errors,
+    reply,
+    run_virtual,
+)
 from worker.dispatch import Dispatcher
 from worker.model import PostId, Seconds, Standings, Timestamp
 from worker.planner import Plan
@@ -86,11 +96,12 @@ def dispatcher(
     *answers: Answering,
     otherwise: Answering | None = None,
     in_flight: int = 4,
-    limit: int = 60_000,
+    limit: float = 60_000,
     latency: float = 0.1,
     posts: int = 0,
+    slots: bool = False,
 ) -> Running:
-    tested = bench(*answers, otherwise=otherwise, limit=limit, latency=latency, attempts=2)
+    tested = bench(*answers, otherwise=otherwise, limit=limit, latency=latency, attempts=2, slots=slots)
     known = Posts([PostId(1000 + number) for number in range(posts)])
     planner, loops = InTurn(), list[float]()
     made = Dispatcher(
@@ -149,6 +160,31 @@ def test_a_plan_is_made_when_there_is_a_permit_and_not_before() -> None:
     sent_at = [sent.at for sent in running.bench.api.sent]
     assert sent_at == pytest.approx([0, 10, 20])
     assert running.planner.planned_at[:3] == pytest.approx(sent_at)
+
+
+@pytest.mark.parametrize("slots", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_with_a_quarter_of_a_request_a_minute_one_leaves_in_four_minutes_and_no_more(
+    slots: bool, fails: bool
+) -> None:
+    def judge(sent: Sent) -> Reply:
+        headers = {"x_per_minute_limit": "1", "x_per_minute_remaining": "0"}
+        reset = {"x_per_minute_reset": str(int(NOON + sent.at) + 241)}
+        return reply(500 if fails else 200, {"by_post": counts_of(sent.post_ids)}, **headers, **reset)
+
+    async def ran() -> Running:
+        running = dispatcher(otherwise=judge, posts=400, limit=0.25, slots=slots)
+        await run_for(running, 3600)
+        return running
+
+    running = run_virtual(ran())
+    sent_at = [sent.at for sent in running.bench.api.sent]
+    assert len(sent_at) == pytest.approx(3600 / (242 if slots else 240), abs=1)
+    assert min(after - before for before, after in pairwise(sent_at)) >= 240
+    assert running.bench.value("toptweets_quota_used_requests") == 0.25
+    assert running.bench.value("toptweets_quota_requests_per_minute") == 0.25
+    # However long it waits for a permit, it is seen to be alive.
+    assert max(after - before for before, after in pairwise(running.loops)) <= 1.01
 
 
 def test_a_new_post_is_asked_for_at_once_when_nudged() -> None:

@@ -20,6 +20,7 @@ from worker.engagement import (
     Circuit,
     EngagementError,
     FixedToken,
+    Limit,
     Query,
     Quota,
     Reply,
@@ -241,7 +242,7 @@ def bench(
     otherwise: Answering | None = None,
     credentials: Callable[[Transport], Credentials] = lambda _: FixedToken(TOKEN),
     metrics: Sequence[MetricName] = PUBLIC_METRICS,
-    limit: int = 60_000,
+    limit: float = 60_000,
     attempts: int = 4,
     latency: float = 0.1,
     slots: bool = False,
@@ -250,7 +251,8 @@ def bench(
     clock = LoopClock()
     telemetry = Telemetry(CollectorRegistry())
     api = FakeApi(list(answers), otherwise, latency)
-    quota = Quota(limit, clock, slots=own_all(Slots(limit, 3, Seconds(2.0), clock)) if slots else None)
+    allowed = Limit.of(limit)
+    quota = Quota(allowed, clock, slots=own_all(Slots(allowed, 3, Seconds(2.0), clock)) if slots else None)
     circuit = Circuit(Seconds(300.0), clock, telemetry)
     requester = Requester(
         "http://api.example/",

@@ -18,6 +18,7 @@ from worker.engagement import (
     Asker,
     Circuit,
     FixedToken,
+    Limit,
     Outcome,
     Query,
     Quota,
@@ -48,7 +49,7 @@ class Apart:
         requester = Requester(
             "https://api.example",
             transport=self.api,
-            quota=Quota(60_000, clock),
+            quota=Quota(Limit.of(60_000), clock),
             retries=RetryPolicy(3, Seconds(0.5), Seconds(8.0)),
             clock=clock,
             telemetry=self.telemetry,

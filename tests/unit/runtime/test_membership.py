@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.intake.fakes import FakeClock
-from worker.engagement import Slots
+from worker.engagement import Limit, Slots
 from worker.membership import Membership
 from worker.model import Seconds
 
@@ -18,7 +18,7 @@ class Watch:
 
 def _begin(*partitions: int, alone_goes_on: bool = True) -> tuple[Membership, Slots, FakeClock]:
     clock = FakeClock()
-    slots = Slots(LIMIT, PARTITIONS, Seconds(2.0), clock)
+    slots = Slots(Limit.of(LIMIT), PARTITIONS, Seconds(2.0), clock)
     membership = Membership(slots, Seconds(SESSION), clock, alone_goes_on=alone_goes_on)
     membership.assigned(partitions)
     return membership, slots, clock
