@@ -54,6 +54,9 @@ class Stream:
     def id_of(self, number: int, hours_ago: float) -> int:
         return first_post_id(Timestamp(self.now - hours_ago * HOUR)) + number
 
+    def flush(self) -> None:
+        self._producer.flush(timeout=30)
+
     def close(self) -> None:
         self._producer.close(timeout=30)
 
@@ -127,6 +130,22 @@ def test_a_topic_that_holds_less_is_measured_from_its_beginning(stream: Stream) 
     assert found.begins == stream.now - 30 * HOUR
     assert found.new == 30 * 60
     assert found.posts_per_day == pytest.approx(24 * 60, rel=0.02)
+
+
+def test_what_comes_in_meanwhile_is_left(broker: Broker) -> None:
+    """A stream that never ends would be read for ever."""
+    with closing(Stream(broker.bootstrap, broker.create_topic(partitions=3))) as stream:
+        for number in range(300):
+            stream.write(b"%d" % stream.id_of(number, 2.0), 1.0)
+        stream.flush()
+
+        def more(_done: int, _total: int) -> None:
+            for number in range(300, 330):
+                stream.write(b"%d" % stream.id_of(number, 2.0), 0.0)
+            stream.flush()
+
+        found = measured(stream, 24, more, poll_records=20)
+        assert (found.records, found.posts) == (300, 300)
 
 
 def test_the_command_measures_simulates_and_judges_the_contract(broker: Broker, stream: Stream) -> None:

@@ -102,6 +102,7 @@ def test_figures_hold_together(records: list[Written], most_posts: int, most_cam
         assert found.kept == 1.0
         assert found.posts == len(posts)
         assert found.new == sum(post_id >= first_post_id(SINCE) for post_id in posts)
+    assert round(found.posts * found.kept) <= most_posts
     assert found.posts_per_day >= 0
     # One of which more cannot have been seen counts as four at most.
     assert found.posts_per_day <= 4 * found.new + 1e-6 or found.kept < 1.0
