@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from worker import __version__
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
+from worker.clock import rest
 from worker.connections import KafkaConnections
 from worker.destination import Destination
 from worker.editions import Outlet
@@ -136,6 +137,7 @@ def make_partials_writer(
     producer: Any,  # noqa: ANN401 -- kafka-python is untyped
     *,
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> PartialsWriter:
     """What tells the other workers of our boards."""
@@ -143,8 +145,8 @@ def make_partials_writer(
         merger,
         ownership,
         Sending(producer, TopicNames(settings.kafka.group).partials, _KAFKA_PUBLISH_TIMEOUT),
-        destination=Destination("partials", clock, telemetry),
-        interval=Seconds(settings.publish.partials_interval),
+        destination=Destination("partials", machine, telemetry),
+        interval=rest(settings.clock.pace, settings.publish.partials_interval),
         clock=clock,
         telemetry=telemetry,
     )
@@ -177,9 +179,10 @@ def make_input_reader(
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> InputReader:
-    """What reads the input topics and forwards."""
+    """What reads the input topics, by the machine's clock, and forwards."""
     kafka, intake = settings.kafka, settings.intake
     forwarder = Forwarder(
         producer,
@@ -199,7 +202,7 @@ def make_input_reader(
         session=Seconds(kafka.session_timeout),
         failed=failed,
         progressed=progressed,
-        clock=clock,
+        clock=machine,
         telemetry=telemetry,
     )
 
@@ -214,10 +217,10 @@ def make_sightings_reader(
     membership: Membership,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
-    clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> SightingsReader:
-    """What reads the ``sightings`` partitions that this worker owns."""
+    """What reads the ``sightings`` partitions that this worker owns, by the machine's clock."""
     session = Seconds(settings.kafka.session_timeout)
     return SightingsReader(
         consumer,
@@ -231,8 +234,9 @@ def make_sightings_reader(
         prove_every=prove_every(session),
         failed=failed,
         progressed=progressed,
-        clock=clock,
+        clock=machine,
         telemetry=telemetry,
+        pace=settings.clock.pace,
     )
 
 
@@ -245,6 +249,7 @@ def make_journal(
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> Journal:
     """What keeps the Watchlist in Kafka."""
@@ -261,6 +266,7 @@ def make_journal(
         failed=failed,
         progressed=progressed,
         clock=clock,
+        machine=machine,
         telemetry=telemetry,
     )
 
@@ -277,10 +283,10 @@ def make_slots(settings: Settings, clock: Clock) -> Slots:
 
 
 def make_membership(settings: Settings, slots: Slots, clock: Clock) -> Membership:
-    """What gives this worker its share of the slots."""
+    """What gives this worker its share of the slots. The brokers' session is timed by a machine's clock."""
     return Membership(
         slots,
-        Seconds(settings.kafka.session_timeout),
+        settings.clock.pace.passed(Seconds(settings.kafka.session_timeout)),
         clock,
         alone_goes_on=settings.engagement.ask_without_kafka,
     )

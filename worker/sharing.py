@@ -31,7 +31,8 @@ _WRITER_BYTES: Final = 4
 class Sharing:
     """Joins them. Make it in the event loop that runs the worker.
 
-    ``failed`` hears of a fault of ours in the thread that reads.
+    ``failed`` hears of a fault of ours in the thread that reads. ``machine`` is the clock that publishing is
+    timed by.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Sharing:
         *,
         failed: Callable[[BaseException], None],
         clock: Clock,
+        machine: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._settings = settings
         self._tracker = tracker
         self._ownership = ownership
         self._clock = clock
+        self._machine = machine
         self._telemetry = telemetry
         self._role: PublisherRole | None = None
         writer = secrets.token_hex(_WRITER_BYTES)
@@ -77,7 +80,7 @@ class Sharing:
             self.merger,
             editions,
             outlets,
-            clock=self._clock,
+            clock=self._machine,
             telemetry=self._telemetry,
         )
         self._role.look()
@@ -96,6 +99,7 @@ class Sharing:
             self._ownership,
             producer,
             clock=self._clock,
+            machine=self._machine,
             telemetry=self._telemetry,
         )
 

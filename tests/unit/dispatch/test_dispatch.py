@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.engagement.fakes import LoopClock, accounted, bench, counted, errors, reply, run_virtual
+from tests.unit.engagement.fakes import NOON, LoopClock, accounted, bench, counted, errors, reply, run_virtual
+from worker.clock import at_pace
 from worker.dispatch import Dispatcher
-from worker.model import PostId, Seconds, Standings, Timestamp
+from worker.model import REAL_TIME, Pace, PostId, Seconds, Standings, Timestamp
 from worker.planner import Plan
 from worker.routes import Route
 
@@ -85,6 +86,7 @@ def dispatcher(
     limit: int = 60_000,
     latency: float = 0.1,
     posts: int = 0,
+    pace: Pace = REAL_TIME,
 ) -> Running:
     tested = bench(*answers, otherwise=otherwise, limit=limit, latency=latency, attempts=2)
     known = Posts([PostId(1000 + number) for number in range(posts)])
@@ -96,8 +98,9 @@ def dispatcher(
         quota=tested.quota,
         in_flight=in_flight,
         progressed=lambda: loops.append(asyncio.get_running_loop().time()),
-        clock=LoopClock(),
+        clock=at_pace(pace, LoopClock()),
         telemetry=tested.telemetry,
+        pace=pace,
     )
     return Running(made, tested, known, planner, loops)
 
@@ -165,6 +168,16 @@ def test_it_wakes_when_the_plan_says_so() -> None:
     async def ran() -> list[float]:
         running = dispatcher()
         running.planner.wake_in = 0.3
+        await run_for(running, 0.7)
+        return running.planner.planned_at
+
+    assert run_virtual(ran()) == pytest.approx([0, 0.3, 0.6])
+
+
+def test_a_plan_s_wake_is_of_the_clock_and_not_of_the_machine() -> None:
+    async def ran() -> list[float]:
+        running = dispatcher(pace=Pace(60.0, Timestamp(NOON)))
+        running.planner.wake_in = 18.0
         await run_for(running, 0.7)
         return running.planner.planned_at
 
