@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.engagement.fakes import NOON, LoopClock, SetClock, run_virtual
+from tests.unit.engagement.fakes import NOON, LoopClock, SetClock, bench, run_virtual
 from worker.clock import at_pace, sleeping, warn_of_pace
 from worker.engagement import Quota
-from worker.model import REAL_TIME, Pace, Timestamp
+from worker.model import REAL_TIME, Pace, PostId, Timestamp, first_post_id
 
 FAST = Pace(60.0, Timestamp(NOON))
 
@@ -34,6 +35,15 @@ def test_the_quota_s_minute_is_one_of_the_fast_clock() -> None:
 
     times = run_virtual(taken())
     assert [round(time * 6) for time in times] == [*range(13)]
+
+
+def test_how_long_a_request_took_is_told_in_the_machine_s_seconds() -> None:
+    async def took() -> float:
+        tested = bench(latency=0.25, pace=FAST)
+        await tested.ask([PostId(first_post_id(Timestamp(NOON - 60)))])
+        return tested.value("toptweets_request_seconds_sum", endpoint="totals")
+
+    assert run_virtual(took()) == pytest.approx(0.25)
 
 
 def test_a_fast_clock_is_warned_of_and_real_time_is_not() -> None:
