@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from sandbox.clock import check_pace, fast, read_since
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,6 +40,8 @@ class SandboxSettings:
     | `historical_from`     | date          | no window of historical may start before it                    |
     | `historical_days`     | days          | nor so many days back; 0 is without this limit                 |
     | `kept_requests`       | requests      | the newest of them that `GET /sandbox/requests` tells of       |
+    | `clock_speed`         | 1 to 1000     | how many times as fast as `clock` time goes since then         |
+    | `clock_since`         | moment        | since when: ISO 8601 or epoch seconds, at most a day ago       |
     | `consumer_key`        | text          | what `POST /oauth2/token` accepts as the name                  |
     | `consumer_secret`     | text          | what `POST /oauth2/token` accepts as the password              |
     | `bearer_token`        | text          | the first token; the next, after a revocation, is `<token>-1`  |
@@ -71,10 +75,27 @@ class SandboxSettings:
     kept_requests: int = field(
         default=0, metadata={"help": "newest requests that GET /sandbox/requests tells of; 0 is none"}
     )
+    clock_speed: float = field(
+        default=1.0,
+        metadata={"help": "how many times as fast as real time its time goes; needs --clock-since"},
+    )
+    clock_since: str = field(
+        default="", metadata={"help": "moment that time goes faster from: ISO 8601 or seconds since 1970"}
+    )
     consumer_key: str = CONSUMER_KEY
     consumer_secret: str = field(default=CONSUMER_SECRET, repr=False)
     bearer_token: str = field(default=BEARER_TOKEN, repr=False)
     clock: Callable[[], float] = field(default=time.time, repr=False)
+
+    @property
+    def since(self) -> float | None:
+        """``clock_since`` in epoch seconds; ``None`` in real time."""
+        return None if self.clock_speed == 1 else read_since(self.clock_since)
+
+    @property
+    def time(self) -> Callable[[], float]:
+        """What tells the sandbox's time: ``clock`` as fast as it is to go."""
+        return self.clock if self.since is None else fast(self.clock, self.clock_speed, self.since)
 
     def __post_init__(self) -> None:
         _check_rate(self.requests_per_minute)
@@ -92,6 +113,7 @@ class SandboxSettings:
             raise ValueError(f"historical_from is {self.historical_from}; it must be a date") from None
         if not 0 < self.growth_minutes < float("inf"):
             raise ValueError(f"growth_minutes is {self.growth_minutes}; it must be a number above 0")
+        check_pace(self.clock_speed, self.clock_since, self.clock())
         for name in ("consumer_key", "consumer_secret", "bearer_token"):
             value = getattr(self, name)
             if not (value and value.isascii() and value.isprintable()) or " " in value:

@@ -8,6 +8,7 @@ from worker import __version__
 from worker.board_metrics import board_metric
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
+from worker.clock import rest
 from worker.connections import KafkaConnections
 from worker.destination import Destination
 from worker.editions import Outlet
@@ -153,6 +154,7 @@ def make_partials_writer(
     producer: Any,  # noqa: ANN401 -- kafka-python is untyped
     *,
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> PartialsWriter:
     """What tells the other workers of our boards."""
@@ -160,8 +162,8 @@ def make_partials_writer(
         merger,
         ownership,
         Sending(producer, TopicNames(settings.kafka.group).partials, _KAFKA_PUBLISH_TIMEOUT),
-        destination=Destination("partials", clock, telemetry),
-        interval=Seconds(settings.publish.partials_interval),
+        destination=Destination("partials", machine, telemetry),
+        interval=rest(settings.clock.pace, settings.publish.partials_interval),
         clock=clock,
         telemetry=telemetry,
     )
@@ -194,9 +196,10 @@ def make_input_reader(
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> InputReader:
-    """What reads the input topics and forwards."""
+    """What reads the input topics, by the machine's clock, and forwards."""
     kafka, intake = settings.kafka, settings.intake
     forwarder = Forwarder(
         producer,
@@ -216,7 +219,7 @@ def make_input_reader(
         session=Seconds(kafka.session_timeout),
         failed=failed,
         progressed=progressed,
-        clock=clock,
+        clock=machine,
         telemetry=telemetry,
     )
 
@@ -231,10 +234,10 @@ def make_sightings_reader(
     membership: Membership,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
-    clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> SightingsReader:
-    """What reads the ``sightings`` partitions that this worker owns."""
+    """What reads the ``sightings`` partitions that this worker owns, by the machine's clock."""
     session = Seconds(settings.kafka.session_timeout)
     return SightingsReader(
         consumer,
@@ -248,8 +251,9 @@ def make_sightings_reader(
         prove_every=prove_every(session),
         failed=failed,
         progressed=progressed,
-        clock=clock,
+        clock=machine,
         telemetry=telemetry,
+        pace=settings.clock.pace,
     )
 
 
@@ -262,6 +266,7 @@ def make_journal(
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> Journal:
     """What keeps the Watchlist in Kafka."""
@@ -278,6 +283,7 @@ def make_journal(
         failed=failed,
         progressed=progressed,
         clock=clock,
+        machine=machine,
         telemetry=telemetry,
     )
 
@@ -294,10 +300,10 @@ def make_slots(settings: Settings, clock: Clock) -> Slots:
 
 
 def make_membership(settings: Settings, slots: Slots, clock: Clock) -> Membership:
-    """What gives this worker its share of the slots."""
+    """What gives this worker its share of the slots. The brokers' session is timed by a machine's clock."""
     return Membership(
         slots,
-        Seconds(settings.kafka.session_timeout),
+        settings.clock.pace.passed(Seconds(settings.kafka.session_timeout)),
         clock,
         alone_goes_on=settings.engagement.ask_without_kafka,
     )

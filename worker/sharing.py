@@ -32,7 +32,8 @@ _WRITER_BYTES: Final = 4
 class Sharing:
     """Joins them. Make it in the event loop that runs the worker.
 
-    ``failed`` hears of a fault of ours in the thread that reads.
+    ``failed`` hears of a fault of ours in the thread that reads. ``machine`` is the clock that publishing is
+    timed by.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Sharing:
         *,
         failed: Callable[[BaseException], None],
         clock: Clock,
+        machine: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._settings = settings
         self._tracker = tracker
         self._ownership = ownership
         self._clock = clock
+        self._machine = machine
         self._telemetry = telemetry
         self._role: PublisherRole | None = None
         writer = secrets.token_hex(_WRITER_BYTES)
@@ -79,7 +82,7 @@ class Sharing:
             self.merger,
             editions,
             outlets,
-            clock=self._clock,
+            clock=self._machine,
             telemetry=self._telemetry,
         )
         self._role.look()
@@ -98,6 +101,7 @@ class Sharing:
             self._ownership,
             producer,
             clock=self._clock,
+            machine=self._machine,
             telemetry=self._telemetry,
         )
 

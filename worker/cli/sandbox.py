@@ -36,6 +36,8 @@ def sandbox(
     kept_requests: Annotated[
         int, typer.Option(help="Newest requests that GET /sandbox/requests tells of; 0 is none.")
     ] = 0,
+    clock_speed: Annotated[float, typer.Option(help="How fast time goes.")] = 1.0,
+    clock_since: Annotated[str, typer.Option(help="Moment that it goes so fast from.")] = "",
     print_accounts: Annotated[
         bool, typer.Option("--print-accounts", help="Print the accounts and their credentials, and end.")
     ] = False,
@@ -58,6 +60,8 @@ def sandbox(
             historical_from=historical_from,
             historical_days=historical_days,
             kept_requests=kept_requests,
+            clock_speed=clock_speed,
+            clock_since=clock_since,
         )
     except ValueError as error:
         typer.echo(str(error), err=True)

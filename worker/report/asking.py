@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from worker.api import make_accounts, make_asker, make_reach
 from worker.catalogue import Endpoint
+from worker.clock import sleeping
 from worker.engagement import Circuit, Limit, Quota
 from worker.engagement.lean import make_transport
 from worker.model import Seconds, Timestamp
@@ -97,12 +98,13 @@ async def connected(
     asker = make_asker(
         engagement,
         accounts_of(settings),
-        quota=Quota(limit_of(engagement, share), clock),
+        quota=Quota(limit_of(engagement, share), clock, sleeping(settings.clock.pace)),
         circuit=Circuit(Seconds(engagement.circuit_retry), clock, telemetry),
         clock=clock,
         telemetry=telemetry,
         on_answer=on_answer,
         transport=make_transport(Seconds(engagement.timeout), engagement.in_flight),
+        pace=settings.clock.pace,
     )
     try:
         yield Asking(asker)

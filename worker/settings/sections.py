@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from worker.model import PUBLIC_METRICS
+from worker.model import PUBLIC_METRICS, Pace, Timestamp
 from worker.settings.types import (
     Duration,
+    Moment,
     Pairs,
     Size,
     Words,
@@ -369,6 +370,26 @@ class Run(Section):
     )
 
 
+class Clock(Section):
+    """How fast time goes, for development: worker and sandbox are told the same."""
+
+    speed: Annotated[float, Field(ge=1, le=1000)] = Field(
+        1.0,
+        description="for development: time goes so many times as fast as it does; 1 is real time; another "
+        "needs since, and an engagement.url of this machine",
+    )
+    since: Moment | None = Field(
+        None,
+        description="for development: the moment that time goes faster from, at most a day ago: ISO 8601 or "
+        "seconds since 1970; the same in all workers and in the sandbox",
+    )
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the clock goes that these settings mean."""
+        return Pace(self.speed, Timestamp(self.since or 0.0))
+
+
 class Settings(Section):
     """All settings of a worker."""
 
@@ -381,3 +402,4 @@ class Settings(Section):
     boards: Boards = Field(default_factory=Boards, description="the leaderboards kept")
     publish: Publish = Field(default_factory=Publish, description="where leaderboards go")
     run: Run = Field(default_factory=Run, description="the process")
+    clock: Clock = Field(default_factory=Clock, description="the pace of time, for development")

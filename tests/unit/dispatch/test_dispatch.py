@@ -22,8 +22,9 @@ from tests.unit.engagement.fakes import (
     reply,
     run_virtual,
 )
+from worker.clock import at_pace
 from worker.dispatch import Dispatcher
-from worker.model import PostId, Seconds, Standings, Timestamp
+from worker.model import REAL_TIME, Pace, PostId, Seconds, Standings, Timestamp
 from worker.planner import Plan
 from worker.routes import Route
 
@@ -100,6 +101,7 @@ def dispatcher(
     latency: float = 0.1,
     posts: int = 0,
     slots: bool = False,
+    pace: Pace = REAL_TIME,
 ) -> Running:
     tested = bench(*answers, otherwise=otherwise, limit=limit, latency=latency, attempts=2, slots=slots)
     known = Posts([PostId(1000 + number) for number in range(posts)])
@@ -111,8 +113,9 @@ def dispatcher(
         quota=tested.quota,
         in_flight=in_flight,
         progressed=lambda: loops.append(asyncio.get_running_loop().time()),
-        clock=LoopClock(),
+        clock=at_pace(pace, LoopClock()),
         telemetry=tested.telemetry,
+        pace=pace,
     )
     return Running(made, tested, known, planner, loops)
 
@@ -205,6 +208,16 @@ def test_it_wakes_when_the_plan_says_so() -> None:
     async def ran() -> list[float]:
         running = dispatcher()
         running.planner.wake_in = 0.3
+        await run_for(running, 0.7)
+        return running.planner.planned_at
+
+    assert run_virtual(ran()) == pytest.approx([0, 0.3, 0.6])
+
+
+def test_a_plan_s_wake_is_of_the_clock_and_not_of_the_machine() -> None:
+    async def ran() -> list[float]:
+        running = dispatcher(pace=Pace(60.0, Timestamp(NOON)))
+        running.planner.wake_in = 18.0
         await run_for(running, 0.7)
         return running.planner.planned_at
 

@@ -206,6 +206,7 @@ def test_stats_count_requests_sent_and_requests_let_in() -> None:
         "by_endpoint": {"totals": tally},
         "by_account": {"bearer": tally},
         "world": {"seed": 1, "growth_minutes": 80.0},
+        "clock": {"now": NOON + 90, "speed": 1.0, "since": None},
     }
 
 
