@@ -1,4 +1,4 @@
-"""Memory of a tracked Post, and what a plan costs, at a million Posts that were all measured.
+"""Memory of a tracked Post, at a million Posts that were all measured, with what the planner knows of each.
 
 Each figure is taken in a fresh process: what the process has grown by once all Posts are tracked, were
 measured and are on their boards, divided by the Posts. Five metrics, two campaigns, no text; once more with
@@ -16,10 +16,8 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -39,20 +37,22 @@ from worker.model import (
     Timestamp,
     first_post_id,
 )
-from worker.planner import AgeDecay, TimingSettings
+from worker.planner import BoardGain, BoardGainSettings, TimingSettings
 from worker.telemetry import Telemetry
 from worker.tracker import Tracker
 from worker.watchlist import State, WatchlistLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
 AIM: Final = 400.0
 NOW: Final = Timestamp(1_800_000_000.0)
 DAY: Final = 86_400.0
 PER_HOUR: Final = (MetricName("favorites_per_hour"), MetricName("retweets_per_hour"))
 CAMPAIGNS: Final = (Campaign("autumn"), Campaign("spring"))
-PARTITIONS, CHUNK, SEATS, PLANS = 8, 500, 250, 15
+PARTITIONS, CHUNK, SEATS = 8, 500, 250
+PLANS: Final = 60
+"""Enough that all Posts are looked at: a plan looks at some 20,000 at most."""
 
 
 def main() -> None:
@@ -79,10 +79,6 @@ def measure(posts: int) -> None:
     figure("memory_peak_per_post", counts["peak"] / posts, "bytes", per_hour=0, **same)
     figure("memory_per_post", per_hour["bytes"] / posts, "bytes", per_hour=len(PER_HOUR), **same)
     figure("memory_peak_per_post", per_hour["peak"] / posts, "bytes", per_hour=len(PER_HOUR), **same)
-    for number, took in ((posts // 10, own_process("counts", posts // 10)), (posts, counts)):
-        figure("plan_all_due_cpu", took["all_due"], "ms/plan", posts=number)
-        figure("plan_none_due_cpu", took["none_due"], "ms/plan", posts=number)
-        figure("plan_waiting_cpu", took["waiting"], "ms/plan", posts=number)
 
 
 def own_process(name: str, posts: int) -> dict[str, float]:
@@ -111,10 +107,13 @@ def measured(posts: int, *, per_hour: bool) -> dict[str, float]:
         see(tracker, start, min(start + CHUNK, posts), posts)
     ask(tracker, np.random.default_rng(2))
     tracker.boards.mend()
-    grown = {"bytes": resident() - before, "peak": peak() - peak_before}
+    planner = plan(tracker, metrics)
+    grown = {"bytes": float(resident() - before), "peak": float(peak() - peak_before)}
     if tracker.watchlist.states()[State.MEASURED] != posts:
         raise RuntimeError("not all Posts were measured")
-    return {**grown, **planning(tracker)}
+    if planner.empty:
+        raise RuntimeError("the planner has looked at nothing")
+    return grown
 
 
 def see(tracker: Tracker, start: int, end: int, posts: int) -> None:
@@ -139,32 +138,23 @@ def ask(tracker: Tracker, random: np.random.Generator) -> None:
         tracker.answered(Outcome(NOW, counts=[counts]))
 
 
-def planning(tracker: Tracker) -> dict[str, float]:
-    """CPU of a plan, in ms: all Posts are due; none is, and all are looked at; that is known from before."""
-
-    def planner() -> AgeDecay:
-        return AgeDecay(TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0)), Seconds(4800.0))
-
-    def plan(policy: AgeDecay, at: float) -> Any:  # noqa: ANN401 -- only timed
-        return policy.plan(Timestamp(at), tracker.watchlist.app, Standings({}), SEATS)
-
-    knows = planner()
-    plan(knows, NOW + 1)
-    return {
-        "all_due": cpu(lambda: plan(planner(), NOW + DAY)),
-        "none_due": cpu(lambda: plan(planner(), NOW + 1)),
-        "waiting": cpu(lambda: plan(knows, NOW + 2)),
-    }
-
-
-def cpu(work: Callable[[], object]) -> float:
-    """Median of some runs, in ms."""
-    took = []
-    for _ in range(PLANS):
-        started = time.process_time()
-        work()
-        took.append(time.process_time() - started)
-    return median(took) * 1000
+def plan(tracker: Tracker, metrics: Sequence[MetricName]) -> BoardGain:
+    """A planner that has looked at all Posts."""
+    settings = BoardGainSettings(
+        top=50,
+        growth_window=Seconds(3600.0),
+        half_growth=Seconds(4800.0),
+        tracking_window=Seconds(2 * DAY),
+        unasked_share=0.03,
+        max_unasked=Seconds(DAY),
+        retire_chance=1e-4,
+    )
+    planner = BoardGain(
+        metrics, settings, TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
+    )
+    for number in range(1, PLANS + 1):
+        planner.plan(Timestamp(NOW + 3600 + number), tracker.watchlist.app, Standings({}), SEATS)
+    return planner
 
 
 def resident() -> int:

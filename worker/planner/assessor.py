@@ -39,6 +39,8 @@ _SECOND_WAVE: Final = 0.01
 _LEAST_GROWN: Final = 1e-4
 _SMALLEST: Final = 0.5
 """Of sizes: below it all are the same to a board."""
+_NOT_MISSING: Final = 1e-6
+"""A million Posts of which each is missing by a smaller chance lack less than one place together."""
 _NEW: Final = 1
 _MEASURED: Final = 2
 
@@ -99,11 +101,12 @@ class Assessor:
         sizes = (self._own.values(columns, rows) + PRIOR_COUNT) / (grown + PRIOR_GROWN)[:, np.newaxis]
         boards = self._boards(columns, rows)
         doublings = np.log2(np.maximum(sizes, _SMALLEST))
-        larger = [
-            np.where(there, (doublings - self._newcomers.typical(board)).mean(axis=1), np.nan)
-            for board, there in boards
-        ]
-        self._authors.learn(columns.authors[rows], np.nanmean(larger, axis=0), grown)
+        larger, counted = np.zeros(len(rows)), np.zeros(len(rows))
+        for board, there in boards:
+            above = (doublings - self._newcomers.typical(board)).mean(axis=1)
+            larger += np.where(there, above, 0.0)
+            counted += there
+        self._authors.learn(columns.authors[rows], larger / np.maximum(counted, 1), grown)
         for board, there in boards:
             self._newcomers.learn(board[there], sizes[there], grown[there])
 
@@ -151,20 +154,19 @@ class Assessor:
         return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
 
     def hopes(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
-        """The best chance of measured Posts to belong on any board, now or before their window is over.
+        """The best chance of measured Posts to belong on any board when their window is over.
 
         It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up.
         """
         values = self._own.values(columns, rows)
         over: FloatArray = np.maximum(born(columns, rows) + self._window, now)
-        later = self._change(over, columns, rows)
+        change = self._change(over, columns, rows)
         best: FloatArray = np.where(np.isnan(values).any(axis=1), 1.0, 0.0)
         for board, there in self._boards(columns, rows):
             bars = Bars(*(of[board] for of in self.bars))
             best[there & (values + 1.0 >= _SECOND_WAVE * bars.true).any(axis=1)] = 1.0
-            for change in (self._change(now, columns, rows), later):
-                chance = np.nan_to_num(belongs(values, change, bars, self._growth)).max(axis=1)
-                np.maximum(best, chance, out=best, where=there)
+            chance = np.nan_to_num(belongs(values, change, bars, self._growth)).max(axis=1)
+            np.maximum(best, chance, out=best, where=there)
         return best
 
     def asked(self, columns: Columns, rows: NDArray[np.intp], chances: FloatArray) -> Asked:
@@ -182,12 +184,14 @@ class Assessor:
     def missing_by_campaign(self, columns: Columns) -> FloatArray:
         """Places missing by the forecast, by campaign number and sort of Post; see ``Audit``."""
         width = self.campaigns.of_group.shape[1]
-        rows = np.flatnonzero(self._memory.missing[:, :width].any(axis=1) & (columns.states > 0))
-        numbers = self.campaigns.of_group[columns.groups[rows]]
-        weights = self._memory.missing[rows][:, :width].astype(np.float64)
+        posts = np.flatnonzero((self._memory.doubted > _NOT_MISSING) & (columns.states > 0))
+        numbers = self.campaigns.of_group[columns.groups[posts]]
+        weights = self._memory.missing[posts, :width].astype(np.float64)
         there = numbers >= 0
-        found: FloatArray = np.zeros((len(self.campaigns), SORTS))
-        np.add.at(found, (numbers[there], sort(weights[there])), weights[there])
+        cells = numbers[there] * SORTS + sort(weights[there])
+        found: FloatArray = np.bincount(
+            cells, weights=weights[there], minlength=len(self.campaigns) * SORTS
+        ).reshape(-1, SORTS)
         return found
 
     def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:

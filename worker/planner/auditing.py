@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NEW: Final = 1
 _MEASURED: Final = 2
-_EVERY: Final = 10.0
+_EVERY: Final = 60.0
 """Seconds between two audits, at least: each looks at all Posts."""
 _MOST: Final = 0.25
 """Of the seats of a request, however long nobody was drawn."""
@@ -60,7 +60,7 @@ class Auditing:
         free = ((columns.states == _NEW) | (columns.states == _MEASURED)) & ~columns.in_flight
         free[sure] = False
         others = np.flatnonzero(free)
-        drawn, chances = draw(self._memory.missing[others].sum(axis=1), self._saved, self._chance)
+        drawn, chances = draw(self._memory.doubted[others], self._saved, self._chance)
         drawn, chances = others[drawn[:kept]], chances[:kept]
         self._saved, self._at = 0.0, now
         self._look(now, columns, np.concatenate([first, drawn]))

@@ -117,7 +117,7 @@ class BoardGain:
         share = settings.unasked_share / 2
         self._unasked = LongestUnasked(self._timing, share, settings.max_unasked)
         self._auditing = Auditing(self._assessor, self._memory, share, self._chance, self._look)
-        self._hopeless = Hopeless(self._assessor, settings.retire_chance)
+        self._hopeless = Hopeless(self._assessor, self._memory, settings.retire_chance)
         self._leaving: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self.empty = True
         """Whether there was no Post at all when it last looked."""
@@ -245,6 +245,7 @@ class BoardGain:
             if len(these):
                 memory.worth[these], memory.near[these], missing = assess(now, columns, these)
                 memory.missing[these, : missing.shape[1]] = missing
+                memory.doubted[these] = missing.sum(axis=1)
                 memory.look_at[these] = now + self._look_after(memory.worth[these], now - since[these])
 
     def _look_after(self, worth: FloatArray, waited: FloatArray) -> FloatArray:
@@ -303,7 +304,8 @@ class BoardGain:
         self._pending = np.concatenate([self._pending, rows])
         memory.asked_worth[rows] = memory.worth[rows]
         worth = float(memory.worth[rows].sum())
-        memory.look_at[rows], memory.worth[rows], memory.missing[rows] = np.inf, 0.0, 0.0
+        memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
+        memory.missing[rows], memory.doubted[rows] = 0.0, 0.0
         leaving, self._leaving = np.setdiff1d(self._leaving, rows), self._leaving[:0]
         leaving = leaving[columns.states[leaving] == _MEASURED]
         return Plan(_posts(columns, rows), now, due, _posts(columns, leaving), worth)

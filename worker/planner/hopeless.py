@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.planner.assessor import Assessor
+    from worker.planner.memory import Memory
     from worker.planner.planner import Columns
 
 _MEASURED: Final = 2
@@ -18,14 +19,15 @@ _LOOKED_AT: Final = 256
 
 
 class Hopeless:
-    """Looks at who was just measured, and at all others in turn.
+    """Looks at who was just measured, and at all others in turn; at those only that are surely right by now.
 
     ``chance``: of belonging on any board before the tracking window is over, below which a Post is let go;
     with 0 none ever is.
     """
 
-    def __init__(self, assessor: Assessor, chance: float) -> None:
+    def __init__(self, assessor: Assessor, memory: Memory, chance: float) -> None:
         self._assessor = assessor
+        self._memory = memory
         self._chance = chance
         self._next = 0
 
@@ -35,8 +37,8 @@ class Hopeless:
             return fresh[:0]
         rows = np.union1d(fresh, self._some(len(columns.states)))
         rows = rows[(columns.states[rows] == _MEASURED) & ~columns.in_flight[rows]]
-        chances = self._assessor.hopes(now, columns, rows)
-        found: NDArray[np.intp] = rows[chances < self._chance]
+        rows = rows[self._memory.doubted[rows] < self._chance]
+        found: NDArray[np.intp] = rows[self._assessor.hopes(now, columns, rows) < self._chance]
         return found
 
     def _some(self, rows: int) -> NDArray[np.intp]:

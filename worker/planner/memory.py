@@ -37,6 +37,7 @@ class Memory:
         self.worth: FloatArray = np.zeros(0)
         self.look_at: FloatArray = np.zeros(0)
         self.near: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        self.doubted: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self.missing: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
         self.reason: NDArray[np.int8] = np.zeros(0, dtype=np.int8)
         self.asked_worth: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
@@ -91,4 +92,4 @@ class Memory:
         self.kept[rows], self.kept_at[rows] = 0.0, 0.0
         self.worth[rows], self.look_at[rows], self.near[rows] = 0.0, 0.0, False
         self.reason[rows], self.asked_worth[rows] = Reason.NOT_ASKED, 0.0
-        self.missing[rows] = 0.0
+        self.missing[rows], self.doubted[rows] = 0.0, 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from worker.engagement import Limit
 from worker.moments import as_iso
 from worker.settings.types import write_duration
 from worker.simulate.sought import simulated
@@ -29,7 +30,8 @@ class Own(NamedTuple):
     def usable(self) -> float:
         """Requests a minute that a worker sends under the settings' contract: headroom costs some."""
         engagement = self.settings.engagement
-        return engagement.requests_per_minute * _MINUTE / (_MINUTE + engagement.headroom)
+        limit = Limit.of(engagement.requests_per_minute)
+        return limit.requests * _MINUTE / (limit.seconds + engagement.headroom)
 
     def measured_text(self) -> str:
         """What was measured, in some lines."""
@@ -59,7 +61,7 @@ class Own(NamedTuple):
         engagement = self.settings.engagement
         judged = "suffices" if self._suffices(answer) else "does not suffice"
         return (
-            f"engagement.requests_per_minute is {engagement.requests_per_minute:,}, which {judged}: "
+            f"engagement.requests_per_minute is {engagement.requests_per_minute:,.10g}, which {judged}: "
             f"with engagement.headroom, {self.usable:.3g} a minute are sent."
         )
 

@@ -17,7 +17,12 @@ def looks(speed: float, seconds: int) -> list[float]:
     began = Timestamp(machine.time)
     retired: list[float] = []
     quiet: Any = SimpleNamespace(
-        tell=lambda: None, look=lambda *_: None, take=lambda: False, count=lambda: None, retire=retired.append
+        tell=lambda: None,
+        tell_longest_unasked=lambda _: None,
+        look=lambda *_: None,
+        take=lambda: False,
+        count=lambda: None,
+        retire=retired.append,
     )
     clock = FastClock(Pace(speed, began), machine)
     house = House(quiet, quiet, quiet, quiet, quiet, kafka_errors=quiet, memory_warning=None, clock=clock)
