@@ -191,8 +191,8 @@ class Assessor:
         cells = numbers[there] * SORTS + sort(weights[there])
         found: FloatArray = np.bincount(
             cells, weights=weights[there], minlength=len(self.campaigns) * SORTS
-        ).reshape(-1, SORTS)
-        return found
+        ).astype(np.float64)
+        return found.reshape(-1, SORTS)
 
     def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:
         """What asking for one Post is worth, and each board that it competes on."""

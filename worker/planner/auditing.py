@@ -60,7 +60,7 @@ class Auditing:
         free = ((columns.states == _NEW) | (columns.states == _MEASURED)) & ~columns.in_flight
         free[sure] = False
         others = np.flatnonzero(free)
-        drawn, chances = draw(self._memory.doubted[others], self._saved, self._chance)
+        drawn, chances = draw(self._memory.doubted[others].astype(np.float64), self._saved, self._chance)
         drawn, chances = others[drawn[:kept]], chances[:kept]
         self._saved, self._at = 0.0, now
         self._look(now, columns, np.concatenate([first, drawn]))
