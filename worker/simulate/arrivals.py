@@ -25,7 +25,8 @@ class Arrivals:
 
     ``zipf``: campaign number k is 1 / k ** zipf as large as the first. ``swing``: how far the rate of arrival
     is above its mean at the peak of the day, and below it twelve hours later; 0 to 1. ``largest``: the share
-    of all Posts that the first campaign has, whatever the others would leave it.
+    of all Posts that the first campaign has, whatever the others would leave it. ``shares``: those of each
+    campaign, instead of all that; who is left is in none.
     """
 
     live_posts: int
@@ -34,6 +35,7 @@ class Arrivals:
     zipf: float = 1.0
     swing: float = 0.5
     largest: float | None = None
+    shares: tuple[float, ...] | None = None
 
     def names(self) -> tuple[Campaign, ...]:
         """The campaigns, largest first."""
@@ -50,7 +52,11 @@ class Arrivals:
         return times[keep]
 
     def assign(self, chance: np.random.Generator, count: int) -> NDArray[np.int32]:
-        """The number of the campaign of each of so many Posts."""
+        """The number of the campaign of each of so many Posts; -1 of those in none."""
+        if self.shares is not None:
+            ends = np.cumsum(self.shares)
+            picks = np.searchsorted(ends, chance.random(count), side="right")
+            return np.where(picks < self.campaigns, picks, -1).astype(np.int32)
         shares = 1.0 / np.arange(1, self.campaigns + 1) ** self.zipf
         shares /= shares.sum()
         if self.largest is not None and self.campaigns > 1:

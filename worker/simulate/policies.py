@@ -73,17 +73,26 @@ def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
     return Ranked(rank)
 
 
+USUAL_TIMING: Final = TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
+USUAL_UNASKED_SHARE: Final = 0.03
+
 POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-only")
 
 
 def make_policy(
-    name: str, metrics: Sequence[MetricName], top: int, half_growth: Seconds, seed: int
+    name: str,
+    metrics: Sequence[MetricName],
+    top: int,
+    half_growth: Seconds,
+    seed: int,
+    *,
+    timing: TimingSettings = USUAL_TIMING,
+    unasked_share: float = USUAL_UNASKED_SHARE,
 ) -> Planner:
     """A policy by its name, which is one of ``POLICIES``."""
-    timing = TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
     match name:
         case "planner":
-            settings = BoardGainSettings(top, Seconds(3600.0), half_growth, unasked_share=0.03)
+            settings = BoardGainSettings(top, Seconds(3600.0), half_growth, unasked_share)
             return BoardGain(metrics, settings, timing, seed=seed)
         case "round-robin":
             return round_robin()

@@ -52,9 +52,9 @@ class Histories:
 class Population:
     """Posts by their number, in order of creation.
 
-    ``born``: seconds from the beginning; before it where negative. ``members``: the numbers of the Posts of
-    each campaign, ``all`` not among them. ``rises`` and ``falls``: a history for each metric; falls may be
-    missing.
+    ``born``: seconds from the beginning; before it where negative. ``campaign_of``: the number of each Post's
+    campaign, ``all`` not among them; -1 where it is in none. ``rises`` and ``falls``: a history for each
+    metric; falls may be missing.
     ``gone``: the age at which a Post is deleted; infinite where it is not.
     """
 
@@ -117,7 +117,8 @@ class Population:
 
     def campaigns_of(self, post: int) -> tuple[Campaign, ...]:
         """The campaigns a Post is seen with."""
-        return (self.campaigns[self.campaign_of[post]],)
+        number = int(self.campaign_of[post])
+        return () if number < 0 else (self.campaigns[number],)
 
     def members(self, campaign: Campaign) -> IntArray:
         """The numbers of all Posts of a campaign, ascending."""
