@@ -18,6 +18,8 @@ from worker.journal import Journal, KeeperSettings
 from worker.lasting_producer import LastingProducer
 from worker.membership import Membership, prove_every
 from worker.model import MetricName, Seconds
+from worker.outlook.census import take_census
+from worker.outlook.outlook import Outlook
 from worker.partials_writer import PartialsWriter
 from worker.planner import BoardGain, BoardGainSettings, TimingSettings
 from worker.publish.http.app import create_app
@@ -31,20 +33,23 @@ from worker.tracker import Tracker
 from worker.watchlist import WatchlistLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from worker.engagement import Accounts, Handles
     from worker.intake import Inbox, Joining
     from worker.intake.commits import Commits
     from worker.merging import Merger
     from worker.model import Clock
+    from worker.outlook.census import Census
     from worker.ownership import Ownership
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
     from worker.settings import Settings
     from worker.settings.sections import Kafka
+    from worker.sharing import Sharing
     from worker.telemetry import Telemetry
     from worker.views import Views
+    from worker.watchlist import Lane
 
 _KAFKA_PUBLISH_TIMEOUT: Final = Seconds(5.0)
 _WATCH_TIMEOUT: Final = 5.0
@@ -92,7 +97,13 @@ def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> Bo
 
 
 def make_server(
-    settings: Settings, views: Views, publisher: HttpPublisher, handles: Handles, telemetry: Telemetry
+    settings: Settings,
+    views: Views,
+    publisher: HttpPublisher,
+    *,
+    handles: Handles,
+    outlook: Outlook,
+    telemetry: Telemetry,
 ) -> HttpServer:
     """The HTTP server with all its routes."""
     app = create_app(
@@ -101,6 +112,7 @@ def make_server(
         health=views.health,
         ready=views.ready,
         handles=handles.used,
+        outlook=outlook.view,
         registry=telemetry.registry,
         version=__version__,
         metrics=[MetricName(metric) for metric in settings.boards.metrics],
@@ -108,6 +120,34 @@ def make_server(
     )
     http = settings.publish.http
     return HttpServer(app, host=http.host, port=http.port, room=Room(http.max_connections, telemetry))
+
+
+def make_outlook(
+    settings: Settings,
+    tracker: Tracker,
+    planners: Mapping[Lane, BoardGain],
+    sharing: Sharing,
+    clock: Clock,
+    *,
+    http: HttpPublisher,
+    telemetry: Telemetry,
+) -> Outlook:
+    """What tells what twice and half of the contract would give."""
+    planner = planners[tracker.watchlist.app]
+
+    def census() -> Census:
+        tracked = {board.campaign: board.tracked_posts for board in http.boards.leaderboards()}
+        return take_census(tracker.watchlist, tracked, planner.curve, settings, clock.now())
+
+    return Outlook(
+        census,
+        lambda: sharing.publishes,
+        contract=settings.engagement.requests_per_minute,
+        every=Seconds(settings.planner.outlook_interval),
+        within=Seconds(settings.planner.outlook_timeout),
+        clock=clock,
+        telemetry=telemetry,
+    )
 
 
 def make_outlets(

@@ -137,7 +137,13 @@ class Worker:
             watch=self._watch,
             api=self._api_watch,
         )
-        self.server = parts.make_server(settings, views, self._http, self._handles, telemetry)
+        self._outlook = parts.make_outlook(
+            settings, self.tracker, self._planners, self._sharing, clock, http=self._http, telemetry=telemetry
+        )
+        self._ownership.listeners.append(self._outlook.look)
+        self.server = parts.make_server(
+            settings, views, self._http, handles=self._handles, outlook=self._outlook, telemetry=telemetry
+        )
         telemetry.build.info({"version": __version__, "python": platform.python_version()})
         telemetry.tracked_limit.set(settings.watchlist.max_posts)
         tell_limits(settings, telemetry)
@@ -177,6 +183,7 @@ class Worker:
                 self._task(self._journal.run(), "journal"),
                 self._task(self._publish_editions(editions), "editions"),
                 self._task(self._keep_house(), "house"),
+                self._task(self._outlook.run(), "outlook"),
                 self._task(self.server.wait(), "http"),
                 self._task(partials.run(), "partials"),
                 *(self._task(outlet.run(), "outlet") for outlet in outlets),

@@ -83,6 +83,11 @@ class Sharing:
         self._role.look()
         return editions
 
+    @property
+    def publishes(self) -> bool:
+        """Whether this worker is the one of its group that publishes."""
+        return self._role is not None and self._role.held
+
     def tend(self) -> None:
         """See ``PublisherRole.tend``; called at each publication."""
         if self._role is not None:

@@ -186,6 +186,21 @@ class Telemetry:
             registry=registry,
         )
         self.due = Gauge("toptweets_due_posts", "Posts due when the planner last looked", registry=registry)
+        self.outlook_recall = Gauge(
+            "toptweets_outlook_recall",
+            "Right Posts among those shown, simulated, with so many times the contract's requests",
+            ["budget"],  # 0.25, 0.5, 1, 2, 4
+            registry=registry,
+        )
+        self.outlook_shown_error = Gauge(
+            "toptweets_outlook_shown_error",
+            "Median error of shown counts as a share of the true ones, simulated, by times the contract",
+            ["budget"],
+            registry=registry,
+        )
+        self.outlook_made_at = Gauge(
+            "toptweets_outlook_timestamp_seconds", "Time when those were simulated", registry=registry
+        )
 
     def _declare_engagement(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(

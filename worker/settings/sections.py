@@ -210,6 +210,14 @@ class Planner(Section):
         description="share of the seats for the Posts that were not asked for the longest, when there are "
         "too few for all",
     )
+    outlook_interval: Duration = Field(
+        21_600.0,
+        description="time between two simulations of what more or less of the contract would give, in a "
+        "process of low priority beside the worker that publishes; 0: none",
+    )
+    outlook_timeout: Duration = Field(
+        600.0, ge=1, description="the longest that one may take; what is not done by then is left out"
+    )
 
 
 class Engagement(Section):
