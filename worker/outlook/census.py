@@ -28,6 +28,7 @@ FEWEST_POSTS: Final = 100
 
 _LATELY: Final = 6 * 3600.0
 """Seconds over which arrivals are counted."""
+_LEAST_TIME: Final = 600.0
 _OLD: Final = 0.95
 """The share of Posts by whose age that time is cut: of a stream that began an hour ago, it is an hour."""
 _LOOKED_AT: Final = 50_000
@@ -101,19 +102,21 @@ def take_census(
         NoWorldError: there are too few Posts.
     """
     columns, window = watchlist.columns, settings.watchlist.tracking_window
-    there = (columns.states == State.NEW) | (columns.states == State.MEASURED)
-    rows = np.flatnonzero(there & (columns.born() > now - window))
-    if len(rows) < FEWEST_POSTS:
-        raise NoWorldError(f"there are {len(rows)} Posts in the tracking window; it takes {FEWEST_POSTS}")
-    others = max(1.0, tracked.get(ALL, 0) / len(watchlist))
-    some = rows[:: math.ceil(len(rows) / _LOOKED_AT)]
-    ages = np.maximum(now - columns.born()[some], 1.0)
-    metrics = _by_size(watchlist, some)
-    least, tail = _sizes(watchlist, metrics[0], some, curve)
+    some = np.arange(0, len(columns.states), math.ceil(len(columns.states) / _LOOKED_AT))
+    some = some[columns.states[some] != State.FREE]
+    ages = now - _born(watchlist, some)
+    there = (columns.states[some] != State.UNAVAILABLE) & (ages < window)
+    rows, ages = some[there], np.maximum(ages[there], 1.0)
+    stands_for = max(len(watchlist), tracked.get(ALL, 0)) / max(len(some), 1)
+    posts = round(len(rows) * stands_for)
+    if posts < FEWEST_POSTS:
+        raise NoWorldError(f"there are {posts} Posts in the tracking window; it takes {FEWEST_POSTS}")
+    metrics = _by_size(watchlist, rows)
+    least, tail = _sizes(watchlist, metrics[0], rows, curve)
     engagement, planner = settings.engagement, settings.planner
     return Census(
-        posts=round(len(rows) * others),
-        posts_per_hour=float(len(rows) * others * _share_an_hour(ages)),
+        posts=posts,
+        posts_per_hour=posts * _share_an_hour(ages),
         window=window,
         campaigns=tuple(sorted((posts for name, posts in tracked.items() if name != ALL), reverse=True)),
         metrics=metrics,
@@ -131,9 +134,15 @@ def take_census(
     )
 
 
+def _born(watchlist: Watchlist, rows: NDArray[np.intp]) -> FloatArray:
+    """As ``Columns.born``, of these."""
+    born: FloatArray = np.fmin(watchlist.columns.created[rows], watchlist.columns.seen[rows])
+    return born
+
+
 def _share_an_hour(ages: FloatArray) -> float:
     """The share of these Posts that an hour brings: of those created lately, the mean."""
-    span = min(_LATELY, float(np.quantile(ages, _OLD)) / _OLD)
+    span = min(max(float(np.quantile(ages, _OLD)) / _OLD, _LEAST_TIME), _LATELY)
     return float(np.count_nonzero(ages <= span) / len(ages) / span * 3600.0)
 
 
@@ -165,7 +174,7 @@ def _sizes(
 ) -> tuple[float, float]:
     """The least size and the tail index: Hill's estimate, of what the largest counts will have come to."""
     columns = watchlist.columns
-    grown = curve.grown(columns.measured[rows] - columns.born()[rows])
+    grown = curve.grown(columns.measured[rows] - _born(watchlist, rows))
     known = (columns.states[rows] == State.MEASURED) & (grown >= _LEAST_GROWN)
     values = _values(watchlist, metric, rows)[known] / grown[known]
     sizes = np.sort(values[values > 0])[::-1]

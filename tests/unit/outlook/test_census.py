@@ -72,6 +72,16 @@ def test_an_old_post_or_two_do_not_make_the_stream_a_slow_one() -> None:
     assert found.posts_per_hour == pytest.approx(600, rel=0.05)
 
 
+def test_a_stream_of_a_minute_says_little_of_an_hour() -> None:
+    assert taken(watched(spread(200, 60.0))).posts_per_hour == pytest.approx(1200)
+
+
+def test_posts_that_are_gone_are_none_of_the_world() -> None:
+    watchlist = watched(spread(200, 3600.0))
+    watchlist.mark_unavailable(list(watchlist.post_ids())[:50], NOW)
+    assert taken(watchlist).posts == 150
+
+
 def test_posts_beyond_the_tracking_window_are_none_of_the_world() -> None:
     assert taken(watched(np.array([*spread(200, 3600.0), *[2 * DAY] * 50]))).posts == 200
 
@@ -123,4 +133,6 @@ def test_it_arrives_in_another_process_as_it_left() -> None:
 
 def test_of_a_million_posts_some_stand_for_all() -> None:
     watchlist = watched(spread(120_000, DAY - 60))
-    assert taken(watchlist).posts_per_hour == pytest.approx(5000, rel=0.02)
+    found = taken(watchlist)
+    assert found.posts == pytest.approx(120_000, rel=0.001)
+    assert found.posts_per_hour == pytest.approx(5000, rel=0.02)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from worker.model import ALL, Campaign, MetricName
+from worker.model import ALL, Campaign, MetricName, Seconds
 from worker.simulate.experiment import Estimate, Outcome, Plan, Row, run, summarise
 from worker.simulate.judge import Judge
 from worker.simulate.policies import POLICIES, make_policy
@@ -53,6 +53,12 @@ class TestPolicies:
     def test_the_same_seed_gives_the_same_figures_in_processes_too(self) -> None:
         plan = small(policy="planner", seeds=2)
         assert list(run(plan, jobs=1)) == list(run(plan, jobs=2))
+
+    def test_the_planner_asks_as_its_settings_say(self) -> None:
+        plan = small(policy="planner", requests_per_minute="5")
+        patient = replace(plan, timing=replace(plan.timing, min_interval=Seconds(3600.0)))
+        usual, rare = (next(run(one, jobs=1)) for one in (plan, patient))
+        assert rare.requests.mean < 0.5 * usual.requests.mean
 
     def test_a_policy_must_have_a_name(self) -> None:
         with pytest.raises(ValueError, match="one of planner, round-robin"):
