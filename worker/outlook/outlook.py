@@ -140,3 +140,4 @@ class Outlook:
     def _clear(self) -> None:
         self._telemetry.outlook_recall.clear()
         self._telemetry.outlook_shown_error.clear()
+        self._telemetry.outlook_made_at.set(0)

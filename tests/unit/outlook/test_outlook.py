@@ -83,6 +83,9 @@ class Bench:
     def gauge(self, name: str, budget: str) -> float | None:
         return self.telemetry.registry.get_sample_value(name, {"budget": budget})
 
+    def made_at(self) -> float | None:
+        return self.telemetry.registry.get_sample_value("toptweets_outlook_timestamp_seconds")
+
 
 def made(found: Sequence[Done] = (), **other: object) -> Bench:
     async def go() -> Bench:
@@ -177,12 +180,14 @@ def test_switched_off_nothing_is_made_and_the_loop_does_not_end() -> None:
 
 def test_another_worker_that_publishes_tells_it_in_the_place_of_this_one() -> None:
     bench = made(all_done())
+    assert bench.made_at() == FakeClock().now()
     bench.publishes = False
     assert bench.outlook.view().result is None
     assert bench.outlook.view().reason == ELSEWHERE
     bench.outlook.look()
     assert bench.gauge("toptweets_outlook_recall", "1") is None
     assert bench.gauge("toptweets_outlook_shown_error", "1") is None
+    assert bench.made_at() == 0
     bench.publishes = True
     assert bench.outlook.view().result is None
 
