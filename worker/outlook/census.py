@@ -150,13 +150,8 @@ def _by_size(watchlist: Watchlist, rows: NDArray[np.intp]) -> tuple[MetricName, 
     """The public counts that boards are made of, those first that Posts have most of."""
     sources = {source for metric in watchlist.metrics for source in board_metric(metric).sources}
     public = [metric for metric in PUBLIC_METRICS if metric in sources]
-    means = {metric: _mean(_values(watchlist, metric, rows)) for metric in public}
-    return tuple(sorted(public, key=lambda metric: -means[metric]))
-
-
-def _mean(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else 0.0
+    sums = {metric: float(np.nansum(_values(watchlist, metric, rows))) for metric in public}
+    return tuple(sorted(public, key=lambda metric: -sums[metric]))
 
 
 def _values(watchlist: Watchlist, metric: MetricName, rows: NDArray[np.intp]) -> FloatArray:

@@ -27,8 +27,8 @@ SEEDS: Final = 3
 MOST_POSTS: Final = 20_000
 """In the tracking window: a larger world is scaled down."""
 _FEWEST_POSTS: Final = 1000
-MOST_REQUESTS: Final = 2500.0
-"""Of a run at the contract: each takes some 8 ms, and there are 23 times as many in all."""
+MOST_REQUESTS: Final = 1500.0
+"""Of a run at the contract: each takes some 10 ms, and there are 23 times as many in all."""
 _MOST_COUNTED: Final = 4e6
 """All counts of all Posts of a world at the most; each takes 16 bytes, and as much again for a moment."""
 _MOST_CAMPAIGNS: Final = 50

@@ -35,6 +35,7 @@ OFF: Final = "it is switched off: planner.outlook_interval is 0"
 ELSEWHERE: Final = (
     "it is made by the worker that publishes, the one with toptweets_publisher 1: that is not this one"
 )
+SOON: Final = "it is made within five minutes, as this worker publishes now"
 UNDER_WAY: Final = "it is being simulated"
 
 
@@ -97,14 +98,22 @@ class Outlook:
         return OutlookView(self._result, None if self._result else self._reason)
 
     def look(self) -> None:
-        """Look who makes it now: what another worker makes is not told by this one as well."""
-        if self._result is not None and not self._publishes():
-            self._result, self._reason = None, ELSEWHERE
-            self._clear()
+        """Look who publishes now: what another worker tells Prometheus is not told by this one as well."""
+        telemetry = self._telemetry
+        telemetry.outlook_recall.clear()
+        telemetry.outlook_shown_error.clear()
+        telemetry.outlook_made_at.set(0)
+        if self._result is None or not self._publishes():
+            return
+        for row in self._result.budgets:
+            telemetry.outlook_recall.labels(f"{row.budget:g}").set(row.recall.mean)
+            telemetry.outlook_shown_error.labels(f"{row.budget:g}").set(row.shown_error.mean)
+        telemetry.outlook_made_at.set(self._result.made_at)
 
     async def _make(self) -> float:
         """Make one; returns the time until the next."""
         if not self._publishes():
+            self._reason = SOON
             return min(_AGAIN_AFTER, self._every)
         try:
             census = self._take_census()
@@ -128,16 +137,5 @@ class Outlook:
                 "raise planner.outlook_timeout, or see the log for outlook_failed"
             )
             return
-        if not self._publishes():
-            return
         self._result = result_of(census, found, contract=self._contract, at=self._clock.now(), took=took)
-        self._clear()
-        for row in self._result.budgets:
-            self._telemetry.outlook_recall.labels(f"{row.budget:g}").set(row.recall.mean)
-            self._telemetry.outlook_shown_error.labels(f"{row.budget:g}").set(row.shown_error.mean)
-        self._telemetry.outlook_made_at.set(self._result.made_at)
-
-    def _clear(self) -> None:
-        self._telemetry.outlook_recall.clear()
-        self._telemetry.outlook_shown_error.clear()
-        self._telemetry.outlook_made_at.set(0)
+        self.look()

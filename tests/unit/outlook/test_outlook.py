@@ -14,7 +14,7 @@ from tests.unit.outlook.making import all_done, census, done
 from worker.model import Seconds
 from worker.outlook.census import Census, NoWorldError
 from worker.outlook.child import ChildError
-from worker.outlook.outlook import ELSEWHERE, OFF, UNDER_WAY, Outlook
+from worker.outlook.outlook import ELSEWHERE, OFF, SOON, UNDER_WAY, Outlook
 from worker.publish.http import OutlookView
 from worker.telemetry import Telemetry
 
@@ -189,7 +189,10 @@ def test_another_worker_that_publishes_tells_it_in_the_place_of_this_one() -> No
     assert bench.gauge("toptweets_outlook_shown_error", "1") is None
     assert bench.made_at() == 0
     bench.publishes = True
-    assert bench.outlook.view().result is None
+    bench.outlook.look()
+    assert bench.outlook.view().result is not None
+    assert bench.gauge("toptweets_outlook_recall", "1") == pytest.approx(0.98)
+    assert bench.made_at() == FakeClock().now()
 
 
 def test_who_does_not_publish_makes_none() -> None:
@@ -201,4 +204,8 @@ def test_who_does_not_publish_makes_none() -> None:
         running.cancel()
         return bench
 
-    assert asyncio.run(go()).within == []
+    bench = asyncio.run(go())
+    assert bench.within == []
+    assert bench.outlook.view().reason == ELSEWHERE
+    bench.publishes = True
+    assert bench.outlook.view().reason == SOON
