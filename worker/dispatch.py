@@ -113,6 +113,7 @@ class Dispatcher:
         plan = route.planner.plan(self._clock.now(), route.lane, standings, seats)
         self._telemetry.plan_seconds.observe(self._clock.monotonic() - started)
         route.due = plan.due
+        self._tracker.retire_hopeless(plan.hopeless)
         self._telemetry.due.set(sum(other.due for other in self._turns.routes))
         return plan
 

@@ -11,6 +11,7 @@ import structlog
 from worker.destination import Destination
 from worker.model import Entry, Leaderboard, Standings
 from worker.publish.protocol import Office, PublishError
+from worker.recall import Audited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -234,7 +235,18 @@ class Editions:
             change = before[post_id] - rank if post_id in before else None
             entries.append(Entry(rank, post_id, value, measured_at, change, author, text))
         self._history.note(key, (entry.post_id for entry in places), now)
-        return Leaderboard(*key, now, self._merger.tracked(key), tuple(entries))
+        tracked = self._merger.tracked(key)
+        return Leaderboard(*key, now, tracked, tuple(entries), self._audit(key[0], key[1], len(entries)))
+
+    def _audit(self, campaign: Campaign, metric: MetricName, entries: int) -> Audited:
+        """Of the campaign whose board of this metric has now so many entries."""
+        top = self._tracker.boards.limits.top
+        full = [
+            len(board.entries) == top
+            for other in self._tracker.boards.metrics
+            if other != metric and (board := self._shown.get((campaign, other))) is not None
+        ]
+        return Audited(top * sum([*full, entries == top]), self._merger.missing(campaign))
 
     def _standings(self) -> Standings:
         top = self._tracker.boards.limits.top
@@ -244,4 +256,14 @@ class Editions:
 
 
 def _differs(before: Leaderboard, after: Leaderboard) -> bool:
-    return before.entries != after.entries or before.tracked_posts != after.tracked_posts
+    return (
+        before.entries != after.entries
+        or before.tracked_posts != after.tracked_posts
+        or _told(before) != _told(after)
+    )
+
+
+def _told(board: Leaderboard) -> tuple[float, ...]:
+    """What readers are told of its audit."""
+    recall = board.audit.recall if board.audit else None
+    return () if recall is None else recall.rounded

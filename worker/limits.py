@@ -16,6 +16,7 @@ LIMITS: Final = {
     "intake.recent_posts": "toptweets_recent_posts",
     "kafka.in_flight_forwards": "toptweets_forwards_in_flight",
     "kafka.buffer_bytes": "toptweets_forwards_in_flight_bytes",
+    "planner.max_unasked": "toptweets_longest_unasked_seconds",
     "engagement.requests_per_minute": "toptweets_quota_used_requests",
     "engagement.in_flight": "toptweets_requests_in_flight",
     "engagement.handles_per_month": "toptweets_handles_used",
@@ -29,7 +30,8 @@ LIMITS: Final = {
 
 def tell_limits(settings: Settings, telemetry: Telemetry) -> None:
     """Export the limits that are set."""
+    telemetry.tracked_limit.set(settings.watchlist.max_posts)
     for name in LIMITS:
         limit = reduce(getattr, name.split("."), settings)
-        if isinstance(limit, int):
+        if isinstance(limit, int | float):
             telemetry.limits.labels(name).set(limit)

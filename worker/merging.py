@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from worker.board_metrics import board_metric
 from worker.model import Partial, PartialEntry, PartialKey
+from worker.recall import sum_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from worker.model import Campaign, MetricName, PostId, Timestamp
+    from worker.model import Campaign, MetricName, Missing, PostId, Timestamp
     from worker.ownership import Ownership
     from worker.tracker import Tracker
 
 Key: TypeAlias = "tuple[Campaign, MetricName]"
 
+_NOTHING_NEW: Final = 0.01
+_NOTHING_NEW_SHARE: Final = 0.1
+"""Places that a partition's part of what is missing may be off, and share of it, without being told anew."""
 _ROUNDS: Final = 10
 """Takes in which every own partial is looked at once, also those without a changed value: others are told how
 fresh the values are, and how many Posts are tracked."""
@@ -36,11 +40,19 @@ class Merger:
     restore one, and after one was revoked what we wrote last: so nothing is half, and nothing of a worker
     that is gone outlives the restoration of its partitions.
 
+    ``missing`` says what the full boards of a campaign lack of this worker's Posts; see ``Audits``.
     ``writer`` names this worker in what it writes. ``complete``: the topic was read to its end once.
     """
 
-    def __init__(self, tracker: Tracker, ownership: Ownership, writer: str) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        ownership: Ownership,
+        writer: str,
+        missing: Callable[[Campaign], Missing | None],
+    ) -> None:
         self.complete = False
+        self._missing = missing
         self._tracker = tracker
         self._ownership = ownership
         self._writer = writer
@@ -110,9 +122,17 @@ class Merger:
 
     def tracked(self, key: Key) -> int:
         """The tracked Posts of the leaderboard's campaign, in all partitions."""
-        shares = self._tracker.watchlist.shares
-        own = sum(shares.tracked(partition, key[0]) for partition in self._live)
+        own = self._tracked_here(key[0])
         return own + sum(partial.tracked_posts for partial in self._of_others(key))
+
+    def missing(self, campaign: Campaign) -> Missing | None:
+        """What the full boards of a campaign lack, in all partitions. ``None``: not enough data."""
+        found: list[Missing | None] = []
+        if self._tracked_here(campaign):
+            found.append(self._missing(campaign))
+        # Each partition tells it beside every board: one of them is enough.
+        key = (campaign, self._tracker.boards.metrics[0])
+        return sum_of(found + [partial.missing for partial in self._of_others(key) if partial.tracked_posts])
 
     # What goes out
 
@@ -243,20 +263,37 @@ class Merger:
         places = self._tracker.boards.best((key.partition,), *key.board, self._top + 1)
         entries = tuple(self._entries(key.metric, places))
         tracked = self._tracker.watchlist.shares.tracked(key.partition, key.campaign)
+        missing = self._missing(key.campaign)
+        if missing is not None:
+            # Posts are spread over partitions by their IDs, so that none has more doubtful ones than others.
+            missing = missing.part(tracked / max(self._tracked_here(key.campaign), 1))
+        partial = Partial(key, self._writer, now, tracked, entries, missing)
         before = own[key.board]
-        if (
-            not even_if_same
-            and before is not None
-            and (before.entries, before.tracked_posts) == (entries, tracked)
-        ):
+        if not even_if_same and before is not None and _same(before, partial):
             return None
-        own[key.board] = partial = Partial(key, self._writer, now, tracked, entries)
+        own[key.board] = partial
         return partial
+
+    def _tracked_here(self, campaign: Campaign) -> int:
+        shares = self._tracker.watchlist.shares
+        return sum(shares.tracked(partition, campaign) for partition in self._live)
 
 
 def key_of(told: Partial | PartialKey) -> PartialKey:
     """The key of what the topic says or is told."""
     return told.key if isinstance(told, Partial) else told
+
+
+def _same(before: Partial, after: Partial) -> bool:
+    """Whether there is nothing new to tell. What is missing changes with each request, and counts if much."""
+    if (before.entries, before.tracked_posts) != (after.entries, after.tracked_posts):
+        return False
+    if before.missing is None or after.missing is None:
+        return before.missing == after.missing
+    return all(
+        abs(new - old) <= max(_NOTHING_NEW, _NOTHING_NEW_SHARE * old)
+        for old, new in zip(before.missing, after.missing, strict=True)
+    )
 
 
 def _rank(entry: PartialEntry) -> tuple[float, PostId]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from worker.recall import Audited
+
 PostId = NewType("PostId", int)
 """The 64-bit ID of a Post. An ``int`` inside, a string in every JSON."""
 
@@ -198,6 +200,20 @@ class Entry:
         return post_url(self.post_id)
 
 
+class Missing(NamedTuple):
+    """Right Posts that boards probably lack, as a number of places, and the standard error of that.
+
+    Errors are of forecasts that all boards share, so that those of a sum are taken to add up.
+    """
+
+    posts: float
+    unsure: float
+
+    def part(self, share: float) -> Missing:
+        """That of a share of the Posts."""
+        return Missing(self.posts * share, self.unsure * share)
+
+
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
     """A merged Board as it is published: ranked from 1, value descending, then the older Post first."""
@@ -207,6 +223,8 @@ class Leaderboard:
     as_of: Timestamp
     tracked_posts: int
     entries: Sequence[Entry]
+    audit: Audited | None = None
+    """Of all full boards of the campaign."""
 
     @property
     def key(self) -> tuple[Campaign, MetricName]:
@@ -250,8 +268,9 @@ class Partial:
     That is enough: each Post has one partition, so the top N of all are among the top N of the partitions.
     The one more stands right below a leaderboard: a planner can know the bar between the two.
 
-    ``tracked_posts`` are those of the campaign in this partition. ``writer`` names the worker, so that it
-    knows its own again.
+    ``tracked_posts`` are those of the campaign in this partition, and ``missing`` is what the full boards of
+    the campaign lack of them; ``None`` where that is not known. ``writer`` names the worker, so that it knows
+    its own again.
     """
 
     key: PartialKey
@@ -259,6 +278,7 @@ class Partial:
     as_of: Timestamp
     tracked_posts: int
     entries: tuple[PartialEntry, ...]
+    missing: Missing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from worker import __version__
+from worker.board_metrics import board_metric
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
 from worker.connections import KafkaConnections
@@ -33,7 +34,7 @@ from worker.tracker import Tracker
 from worker.watchlist import WatchlistLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from worker.engagement import Accounts, Handles
     from worker.intake import Inbox, Joining
@@ -42,14 +43,13 @@ if TYPE_CHECKING:
     from worker.model import Clock
     from worker.outlook.census import Census
     from worker.ownership import Ownership
+    from worker.publish.http.live import LiveBoards
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
     from worker.settings import Settings
     from worker.settings.sections import Kafka
-    from worker.sharing import Sharing
     from worker.telemetry import Telemetry
     from worker.views import Views
-    from worker.watchlist import Lane
 
 _KAFKA_PUBLISH_TIMEOUT: Final = Seconds(5.0)
 _WATCH_TIMEOUT: Final = 5.0
@@ -74,17 +74,24 @@ def make_tracker(settings: Settings, accounts: Accounts, telemetry: Telemetry) -
     )
 
 
-def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> BoardGain:
-    """The policy of what to ask next of an endpoint."""
-    planner = settings.planner
+def make_planner(
+    settings: Settings, endpoint: Endpoint = Endpoint.TOTALS, *, owned: bool = False
+) -> BoardGain:
+    """The policy of what to ask next of an endpoint, of Posts that are ``owned`` by an account or not."""
+    planner, metrics = settings.planner, [MetricName(metric) for metric in settings.boards.metrics]
     recent = endpoint is Endpoint.LAST_28H
+    # Of a Post that is owned, each endpoint's planner knows the half of its boards only.
+    halved = owned and any(board_metric(metric).endpoint is Endpoint.LAST_28H for metric in metrics)
     return BoardGain(
-        [MetricName(metric) for metric in settings.boards.metrics],
+        metrics,
         BoardGainSettings(
             top=settings.boards.top,
             growth_window=Seconds(settings.boards.growth_window),
             half_growth=Seconds(planner.half_growth),
+            tracking_window=Seconds(settings.watchlist.tracking_window),
             unasked_share=planner.unasked_share,
+            max_unasked=Seconds(planner.max_unasked),
+            retire_chance=0.0 if halved else planner.retire_chance,
         ),
         TimingSettings(
             linger=Seconds(planner.linger),
@@ -93,6 +100,7 @@ def make_planner(settings: Settings, endpoint: Endpoint = Endpoint.TOTALS) -> Bo
             recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
         ),
         endpoint=endpoint,
+        owned=owned,
     )
 
 
@@ -125,23 +133,22 @@ def make_server(
 def make_outlook(
     settings: Settings,
     tracker: Tracker,
-    planners: Mapping[Lane, BoardGain],
-    sharing: Sharing,
-    clock: Clock,
+    planner: BoardGain,
+    boards: LiveBoards,
+    publishes: Callable[[], bool],
     *,
-    http: HttpPublisher,
+    clock: Clock,
     telemetry: Telemetry,
 ) -> Outlook:
-    """What tells what twice and half of the contract would give."""
-    planner = planners[tracker.watchlist.app]
+    """What tells what twice and half of the contract would give. ``planner``: that of the app's totals."""
 
     def census() -> Census:
-        tracked = {board.campaign: board.tracked_posts for board in http.boards.leaderboards()}
+        tracked = {board.campaign: board.tracked_posts for board in boards.leaderboards()}
         return take_census(tracker.watchlist, tracked, planner.curve, settings, clock.now())
 
     return Outlook(
         census,
-        lambda: sharing.publishes,
+        publishes,
         contract=settings.engagement.requests_per_minute,
         every=Seconds(settings.planner.outlook_interval),
         within=Seconds(settings.planner.outlook_timeout),

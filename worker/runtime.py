@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import gc
 import itertools
-import platform
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from worker import __version__, api, parts
 from worker.api_watch import ApiWatch
+from worker.audits import Audits
 from worker.clients import connect
 from worker.clock import SystemClock
 from worker.connections import KafkaConnections
@@ -33,6 +33,7 @@ from worker.sharing import Sharing
 from worker.threads import in_thread
 from worker.views import Views
 from worker.watchdog import Watchdog
+from worker.watchlist import APP
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -87,13 +88,19 @@ class Worker:
             clock=clock,
             telemetry=telemetry,
         )
-        self._sharing = Sharing(
-            settings, self.tracker, self._ownership, failed=self.fail, clock=clock, telemetry=telemetry
-        )
         self._planners = {
-            lane: parts.make_planner(settings, lane.endpoint)
+            lane: parts.make_planner(settings, lane.endpoint, owned=lane.account != APP)
             for lane in self.tracker.watchlist.owners.lanes()
         }
+        self._sharing = Sharing(
+            settings,
+            self.tracker,
+            self._ownership,
+            Audits(self._planners.values()),
+            failed=self.fail,
+            clock=clock,
+            telemetry=telemetry,
+        )
         self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
         self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)
@@ -137,15 +144,11 @@ class Worker:
             watch=self._watch,
             api=self._api_watch,
         )
-        self._outlook = parts.make_outlook(
-            settings, self.tracker, self._planners, self._sharing, clock, http=self._http, telemetry=telemetry
-        )
-        self._ownership.listeners.append(self._outlook.look)
+        planner = self._planners[self.tracker.watchlist.app]
+        self._outlook = self._sharing.make_outlook(planner, self._http.boards)
         self.server = parts.make_server(
             settings, views, self._http, handles=self._handles, outlook=self._outlook, telemetry=telemetry
         )
-        telemetry.build.info({"version": __version__, "python": platform.python_version()})
-        telemetry.tracked_limit.set(settings.watchlist.max_posts)
         tell_limits(settings, telemetry)
 
     @contextlib.asynccontextmanager
@@ -347,6 +350,7 @@ class Worker:
         for number in itertools.count():
             if number % _RETIRE_EVERY == 0:
                 self.tracker.retire(self.clock.now())
+                self.tracker.tell_longest_unasked(self.clock.now())
             self.tracker.count()
             self._handles.tell()
             self._api_watch.look()

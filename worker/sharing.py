@@ -17,10 +17,14 @@ from worker.publisher_role import PublisherRole
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from worker.audits import Audits
     from worker.editions import Outlet
     from worker.model import Clock
+    from worker.outlook.outlook import Outlook
     from worker.ownership import Ownership
     from worker.partials_writer import PartialsWriter
+    from worker.planner import BoardGain
+    from worker.publish.http.live import LiveBoards
     from worker.settings import Settings
     from worker.telemetry import Telemetry
     from worker.tracker import Tracker
@@ -39,6 +43,7 @@ class Sharing:
         settings: Settings,
         tracker: Tracker,
         ownership: Ownership,
+        audits: Audits,
         *,
         failed: Callable[[BaseException], None],
         clock: Clock,
@@ -51,7 +56,7 @@ class Sharing:
         self._telemetry = telemetry
         self._role: PublisherRole | None = None
         writer = secrets.token_hex(_WRITER_BYTES)
-        self.merger = Merger(tracker, ownership, writer)
+        self.merger = Merger(tracker, ownership, writer, audits.missing)
         self.topic = PartialsTopic(
             TopicNames(settings.kafka.group).partials,
             writer,
@@ -83,10 +88,20 @@ class Sharing:
         self._role.look()
         return editions
 
-    @property
-    def publishes(self) -> bool:
-        """Whether this worker is the one of its group that publishes."""
-        return self._role is not None and self._role.held
+    def make_outlook(self, planner: BoardGain, boards: LiveBoards) -> Outlook:
+        """What the one that publishes simulates for all: what more of the contract would give them."""
+        outlook = parts.make_outlook(
+            self._settings,
+            self._tracker,
+            planner,
+            boards,
+            lambda: self._role is not None and self._role.held,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+        # After our own look, which says who publishes.
+        self._ownership.listeners.append(outlook.look)
+        return outlook
 
     def tend(self) -> None:
         """See ``PublisherRole.tend``; called at each publication."""

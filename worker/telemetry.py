@@ -7,6 +7,7 @@ from one immutable snapshot a scrape, so that no stale series stays; their names
 
 from __future__ import annotations
 
+import platform
 from typing import Final
 
 from prometheus_client import (
@@ -19,6 +20,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from worker import __version__
+
 BOARD_SCORE: Final = "toptweets_board_score"
 BOARD_SCORE_HELP: Final = "Value of the Post at a rank of a leaderboard"
 BOARD_SCORE_LABELS: Final = ("campaign", "metric", "rank")
@@ -26,6 +29,13 @@ BOARD_OLDEST: Final = "toptweets_board_oldest_measurement_timestamp_seconds"
 BOARD_OLDEST_HELP: Final = "Time of the oldest measurement shown on a leaderboard"
 BOARD_TRACKED: Final = "toptweets_board_tracked_posts"
 BOARD_TRACKED_HELP: Final = "Posts tracked of a leaderboard's campaign"
+BOARD_RECALL: Final = "toptweets_board_recall"
+BOARD_RECALL_HELP: Final = (
+    "Share of the places of a campaign's full boards that the right Posts have, by the audit: recall, and "
+    "what it is above (low) and below (high) 19 times of 20; none while there is not enough data"
+)
+BOARDS_RECALL: Final = "toptweets_recall"
+BOARDS_RECALL_HELP: Final = "The same of all full boards together"
 BOARD_LEFT_OUT: Final = "toptweets_board_series_left_out"
 BOARD_LEFT_OUT_HELP: Final = "Board series not exported because of publish.prometheus_series"
 
@@ -170,7 +180,7 @@ class Telemetry:
             "Posts that left the Watchlist, by reason",
             ["reason"],
             registry=registry,
-        )  # age, evicted, tombstone, revoked
+        )  # age, hopeless, evicted, tombstone, revoked
         self.campaigns = Gauge("toptweets_campaigns", "Campaigns known", registry=registry)
         self.campaigns_folded = Counter(
             "toptweets_campaigns_folded",
@@ -186,6 +196,11 @@ class Telemetry:
             registry=registry,
         )
         self.due = Gauge("toptweets_due_posts", "Posts due when the planner last looked", registry=registry)
+        self.longest_unasked = Gauge(
+            "toptweets_longest_unasked_seconds",
+            "How long the tracked Post that waits longest was not asked for, or not yet",
+            registry=registry,
+        )
         self.outlook_recall = Gauge(
             "toptweets_outlook_recall",
             "Right Posts among those shown, simulated, with so many times the contract's requests",
@@ -328,3 +343,4 @@ class Telemetry:
             "toptweets_limit", "What a setting limits its gauge to", ["setting"], registry=registry
         )
         self.build = Info("toptweets_build", "The worker's version", registry=registry)
+        self.build.info({"version": __version__, "python": platform.python_version()})

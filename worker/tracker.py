@@ -178,6 +178,19 @@ class Tracker:
         ]
         return sum(self.remove(post_id, "age") for post_id in over)
 
+    def retire_hopeless(self, post_ids: Sequence[PostId]) -> int:
+        """Let go of Posts of which a planner says that they cannot reach a board; returns how many.
+
+        Who is on one stays, whatever is said, and who is asked for at the moment.
+        """
+        going = [
+            post_id
+            for post_id in post_ids
+            if self.watchlist.is_idle(post_id)
+            and not self.boards.holds(post_id, self.watchlist.place(post_id))
+        ]
+        return sum(self.remove(post_id, "hopeless") for post_id in going)
+
     def close(self) -> set[tuple[int, Campaign]]:
         """Drop the boards of campaigns that a partition has no tracked Post of any more; which those are."""
         closed = self.watchlist.shares.take_closed()
@@ -193,6 +206,10 @@ class Tracker:
         self._telemetry.campaigns_folded.inc(folded - self._folded)
         self._telemetry.refills.inc(refills - self._refills)
         self._folded, self._refills = folded, refills
+
+    def tell_longest_unasked(self, now: Timestamp) -> None:
+        """Bring that gauge up to date: it looks at every Post."""
+        self._telemetry.longest_unasked.set(self.watchlist.longest_unasked(now))
 
     def check(self) -> None:
         """Every board, its reserve too, equals the plain sort of the whole Watchlist.

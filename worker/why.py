@@ -18,6 +18,7 @@ _REASONS: Final = {
     "not_asked": "It was not asked for since this worker tracks it.",
     "worth": "It was asked for since its answer was worth more to boards than those left out.",
     "waited": "It was asked for since no other Post had waited longer: a share of the seats is for those.",
+    "drawn": "It was asked for since it was drawn at random, to find out how right boards are.",
     "due": "It was asked for since it was due, and there was room for all that were.",
     "free_seat": "It was not due, but a request left with seats to spare.",
 }

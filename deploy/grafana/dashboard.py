@@ -92,6 +92,15 @@ def boards() -> list[Json]:
             unit="short",
         ),
         over_time(
+            "How right the boards of $campaign are",
+            "Share of the places of its full boards that the right Posts have, by the audit, and between "
+            "what it is 19 times of 20. Nothing is shown while there is not enough data.",
+            query('max by (bound) (toptweets_board_recall{campaign="$campaign"})', "{{bound}}"),
+            query('max(toptweets_recall{bound="recall"})', "all boards"),
+            unit="percentunit",
+            size=(8, 8),
+        ),
+        over_time(
             "Freshness of every metric of $campaign",
             "Age of the oldest measurement on each board of the campaign.",
             query(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,8 @@ from playwright.sync_api import expect
 from tests.e2e.browser import chromium
 from tests.unit.publish.http.outlooks import outlook
 from tests.unit.publish.http.serving import Served, Worker, entry, key, leaderboard, serving
-from worker.model import HandlesUsed, Timestamp
+from worker.model import HandlesUsed, Missing, Timestamp
+from worker.recall import Audited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +132,19 @@ def test_accounts_asked_for_this_month_are_told_and_warned_of(browser: Browser) 
         line = page.locator("#handles")
         expect(line).to_be_visible()
         expect(line).to_have_text("⚠ 2 of 2 accounts asked for in 2026-11")
+
+
+def test_how_right_boards_are_is_told_or_that_nobody_knows(browser: Browser, served: Served) -> None:
+    shown = race(10**18)
+    served.publish(replace(shown, audit=Audited(100, Missing(1.0, 0.1))))
+    with opened(browser) as page:
+        page.goto(served.url)
+        words = "The campaign's boards show about 99% of the right Posts (98.3% to 99.7%)"
+        expect(page.locator("#audit")).to_have_text(words)
+        expect(page.locator("#overall")).to_contain_text("All boards show about 99% of the right Posts")
+        served.publish(replace(shown, audit=Audited(100, None), as_of=Timestamp(shown.as_of + 1)))
+        unknown = "The campaign's boards: not enough data to say how right they are"
+        expect(page.locator("#audit")).to_have_text(unknown)
 
 
 def test_without_accounts_nothing_is_said_of_them(browser: Browser) -> None:

@@ -27,11 +27,12 @@ EMPTY_AT_FIRST = frozenset(
     {
         "Dead letters",
         "Posts retired",
+        "How right the boards of $campaign are",
         "Right Posts by contract, simulated",
         "Error of shown counts by contract, simulated",
     }
 )
-"""Panels that show nothing of a worker in its first hour in which nothing goes wrong."""
+"""Panels that show nothing of a worker that is young, and with which nothing goes wrong."""
 
 
 @dataclass(frozen=True, slots=True)

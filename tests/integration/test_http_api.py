@@ -122,6 +122,7 @@ def test_the_list_says_what_there_is(client: httpx.Client) -> None:
         "metric": "retweets",
         "as_of": "2026-11-20T12:00:00Z",
         "tracked_posts": 42,
+        "audit": None,
         "entries": 30,
         "url": "/api/leaderboards/all/retweets",
     }

@@ -15,6 +15,7 @@ from worker.model import (
     MAX_POST_ID,
     Campaign,
     MetricName,
+    Missing,
     Partial,
     PartialEntry,
     PartialKey,
@@ -36,6 +37,7 @@ keys = st.builds(
     st.integers(0, 999),
 )
 entries = st.builds(PartialEntry, st.integers(1, MAX_POST_ID).map(PostId), finite, moments, words, words)
+places = st.integers(0, 10**9).map(lambda number: number / 10_000)
 partials = st.builds(
     Partial,
     keys,
@@ -45,6 +47,7 @@ partials = st.builds(
     st.lists(entries, max_size=6, unique_by=lambda entry: entry.post_id).map(
         lambda found: tuple(sorted(found, key=lambda entry: entry.rank_key))
     ),
+    st.none() | st.builds(Missing, places, places),
 )
 
 
@@ -70,7 +73,9 @@ json_values = st.recursive(
 )
 
 
-@given(partials, st.sampled_from(["v", "writer", "as_of", "tracked_posts", "entries"]), json_values)
+@given(
+    partials, st.sampled_from(["v", "writer", "as_of", "tracked_posts", "missing", "entries"]), json_values
+)
 def test_a_field_of_any_other_kind_is_refused_or_read(partial: Partial, field: str, value: object) -> None:
     document = json.loads(encode_partial(partial)) | {field: value}
     found = decode_partial(encode_key(partial.key), json.dumps(document).encode())
@@ -84,6 +89,15 @@ def test_an_entry_of_any_other_kind_is_refused(partial: Partial, entry: object) 
     found = decode_partial(encode_key(partial.key), json.dumps(document).encode())
     assert isinstance(found, Unreadable)
     assert found.reason == "partial_malformed"
+
+
+@given(partials, json_values | st.lists(st.floats(-5, -1e-9), min_size=2, max_size=2))
+def test_what_is_missing_is_a_pair_of_numbers_not_below_zero(partial: Partial, value: object) -> None:
+    document = json.loads(encode_partial(partial)) | {"missing": value}
+    found = decode_partial(encode_key(partial.key), json.dumps(document).encode())
+    if isinstance(found, Partial):
+        assert found.missing is None or min(found.missing) >= 0
+        assert (found.missing is None) == (value is None)
 
 
 KEY = PartialKey(Campaign("tour/2"), MetricName("favorites"), 7)

@@ -212,7 +212,15 @@ class PlanningByGain(Planning):
     """The same times; whoever goes, nobody goes twice, and all that are due go where there is room."""
 
     def make_planner(self) -> Planner:
-        settings_of = BoardGainSettings(2, Seconds(HOUR), Seconds(HALF_GROWTH), unasked_share=0.34)
+        settings_of = BoardGainSettings(
+            top=2,
+            growth_window=Seconds(HOUR),
+            half_growth=Seconds(HALF_GROWTH),
+            tracking_window=Seconds(24 * HOUR),
+            unasked_share=0.34,
+            max_unasked=Seconds(HOUR),
+            retire_chance=1e-3,
+        )
         return BoardGain([LIKES], settings_of, TIMING)
 
     def check_seats(self, chosen: list[PostId]) -> None:

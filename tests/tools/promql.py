@@ -72,6 +72,8 @@ def declared() -> dict[str, set[str]]:
         telemetry.BOARD_SCORE: set(telemetry.BOARD_SCORE_LABELS),
         telemetry.BOARD_OLDEST: _BOARD_LABELS,
         telemetry.BOARD_TRACKED: _BOARD_LABELS,
+        telemetry.BOARD_RECALL: {"campaign", "bound"},
+        telemetry.BOARDS_RECALL: {"bound"},
         telemetry.BOARD_LEFT_OUT: set[str](),
     }
     worker = telemetry.Telemetry(CollectorRegistry())

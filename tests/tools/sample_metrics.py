@@ -38,12 +38,19 @@ class _Boards(Collector):
         board = ("campaign", "metric")
         oldest = GaugeMetricFamily(telemetry.BOARD_OLDEST, telemetry.BOARD_OLDEST_HELP, labels=board)
         tracked = GaugeMetricFamily(telemetry.BOARD_TRACKED, telemetry.BOARD_TRACKED_HELP, labels=board)
+        recall = GaugeMetricFamily(
+            telemetry.BOARD_RECALL, telemetry.BOARD_RECALL_HELP, labels=("campaign", "bound")
+        )
+        overall = GaugeMetricFamily(telemetry.BOARDS_RECALL, telemetry.BOARDS_RECALL_HELP, labels=("bound",))
+        for bound in ("recall", "low", "high"):
+            overall.add_metric((bound,), 0.99)
+            recall.add_metric((CAMPAIGN, bound), 0.98)
         for campaign in ("all", CAMPAIGN):
             for rank in range(1, 11):
                 score.add_metric((campaign, METRIC, str(rank)), 1000 / rank)
             oldest.add_metric((campaign, METRIC), _NOW)
             tracked.add_metric((campaign, METRIC), 500)
-        yield from (score, oldest, tracked)
+        yield from (score, oldest, tracked, recall, overall)
         yield GaugeMetricFamily(telemetry.BOARD_LEFT_OUT, telemetry.BOARD_LEFT_OUT_HELP, value=0)
 
 

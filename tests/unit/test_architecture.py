@@ -17,6 +17,7 @@ SHARED: Final = (
     "worker.model",
     "worker.catalogue",
     "worker.board_metrics",
+    "worker.recall",
     "worker.telemetry",
     "worker.formats",
 )
@@ -97,10 +98,11 @@ def test_the_sandbox_knows_nothing_of_the_worker() -> None:
 
 
 def test_http_requests_leave_through_one_module() -> None:
+    """But for those of ``top-tweets why``, which go to our own workers."""
     importing = [
         _module(path) for path in _files("worker") if any(_is_in(one, ("httpx",)) for one in _imports(path))
     ]
-    assert importing == ["worker.engagement.transport"]
+    assert importing == ["worker.engagement.transport", "worker.why"]
 
 
 @pytest.mark.parametrize("room", PURE)

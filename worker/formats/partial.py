@@ -4,7 +4,8 @@ The key is ``campaign/metric/partition``; a campaign may hold slashes, so it is 
 is compact JSON that a person can read:
 ``{"v":1,"writer":"5f0c…","as_of":1763719740.1,"tracked_posts":812,"entries":[["1991…",41.0,1763719738.0,"anna","…"]]}``
 with each entry's Post ID, value, time of measurement, author and text, best first; author and text are left
-out where neither is known. A null value is a tombstone: the partition has no such board.
+out where neither is known. Beside ``tracked_posts`` there may be ``"missing":[0.4,0.1]``: see ``Missing``. A
+null value is a tombstone: the partition has no such board.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from worker.formats.ids import read_id_bytes
 from worker.formats.own import LARGEST, LONGEST_CAMPAIGN, is_moment, parse_own
 from worker.formats.reasons import Reason, show, unreadable
 from worker.formats.versions import not_this_version
-from worker.model import Campaign, MetricName, Partial, PartialEntry, PartialKey, Timestamp, Unreadable
+from worker.model import (
+    Campaign,
+    MetricName,
+    Missing,
+    Partial,
+    PartialEntry,
+    PartialKey,
+    Timestamp,
+    Unreadable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +45,7 @@ MOST_BYTES: Final = 900_000
 _BARE: Final = 3
 _WHOLE: Final = 5
 _MOST_DIGITS: Final = 9
+_MISSING_DIGITS: Final = 4
 _MOST_POSTS: Final = 1 << 40
 
 
@@ -86,11 +97,13 @@ def decode_partial(key: bytes | None, value: bytes | None) -> Partial | PartialK
 
 
 def _document(partial: Partial, rows: Iterable[tuple[object, ...]]) -> Json:
+    missing = partial.missing
     return {
         "v": PARTIAL_VERSION,
         "writer": partial.writer,
         "as_of": partial.as_of,
         "tracked_posts": partial.tracked_posts,
+        **({} if missing is None else {"missing": [round(number, _MISSING_DIGITS) for number in missing]}),
         "entries": [(str(row[0]), *row[1:]) for row in rows],
     }
 
@@ -130,6 +143,9 @@ def _read(key: PartialKey, document: Json) -> Partial | None:
         return None
     if type(tracked) is not int or not 0 <= tracked < _MOST_POSTS:
         return None
+    missing = _read_missing(document.get("missing"))
+    if isinstance(missing, Unreadable):
+        return None
     entries: list[PartialEntry] = []
     before = (-math.inf, 0)
     for row in rows:
@@ -141,7 +157,7 @@ def _read(key: PartialKey, document: Json) -> Partial | None:
         entries.append(entry)
     if len({entry[0] for entry in entries}) < len(entries):
         return None
-    return Partial(key, writer, Timestamp(float(as_of)), tracked, tuple(entries))  # type: ignore[arg-type]  # looked at above
+    return Partial(key, writer, Timestamp(float(as_of)), tracked, tuple(entries), missing)  # type: ignore[arg-type]  # looked at above
 
 
 def _read_entry(row: object) -> PartialEntry | None:
@@ -159,6 +175,16 @@ def _read_entry(row: object) -> PartialEntry | None:
     if not all(word is None or type(word) is str for word in words):
         return None
     return PartialEntry(post_id, value, Timestamp(measured_at), *words)
+
+
+def _read_missing(pair: object) -> Missing | Unreadable | None:
+    if pair is None:
+        return None
+    numbers = [_read_float(number) for number in pair] if type(pair) is list else []
+    match numbers:
+        case [float(posts), float(unsure)] if posts >= 0 and unsure >= 0:
+            return Missing(posts, unsure)
+    return Unreadable(Reason.PARTIAL_MALFORMED, "missing")
 
 
 def _read_float(number: object) -> float | None:

@@ -73,6 +73,8 @@ class Census:
     interval_growth: float
     recheck_unavailable: float
     unasked_share: float
+    max_unasked: float
+    retire_chance: float
 
     def to_json(self) -> bytes:
         """For another process."""
@@ -131,6 +133,8 @@ def take_census(
         interval_growth=planner.interval_growth,
         recheck_unavailable=settings.watchlist.recheck_unavailable,
         unasked_share=planner.unasked_share,
+        max_unasked=planner.max_unasked,
+        retire_chance=planner.retire_chance,
     )
 
 

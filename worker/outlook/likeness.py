@@ -12,6 +12,7 @@ from worker.planner import TimingSettings
 from worker.simulate.arrivals import Arrivals
 from worker.simulate.cascades import Sizes
 from worker.simulate.experiment import Plan
+from worker.simulate.policies import Habits
 from worker.simulate.synthetic import Growing
 from worker.simulate.world import World
 
@@ -103,12 +104,16 @@ def likeness(census: Census) -> Likeness:
         hours,
         window / 3600.0,
         census.half_growth,
-        timing=TimingSettings(
-            Seconds(census.linger),
-            Seconds(census.min_interval),
-            census.interval_growth,
-            Seconds(census.recheck_unavailable),
+        habits=Habits(
+            TimingSettings(
+                Seconds(census.linger),
+                Seconds(census.min_interval),
+                census.interval_growth,
+                Seconds(census.recheck_unavailable),
+            ),
+            census.unasked_share,
+            Seconds(census.max_unasked),
+            census.retire_chance,
         ),
-        unasked_share=census.unasked_share,
     )
     return Likeness(plan, scale)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from worker.planner.audit import SORTS, Asked, sort
+from worker.planner.authors import Authors
 from worker.planner.bars import OPEN, Bars, Campaigns, find_bars, heed, open_bars
 from worker.planner.explain import Known, Stake, known_of
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Forecast, Growth, Measured
@@ -33,7 +34,11 @@ _NEWCOMER: Final = 1.5
 """A first answer also says whether the Post needs a second: measured, 1.5 to 2 is best."""
 _NEAR: Final = 0.6
 """Who is forecast to have this share of a bar may be among the first before it is looked at again."""
+_SECOND_WAVE: Final = 0.01
+"""Who has this share of a bar may come to it by a second wave, which no forecast tells of."""
 _LEAST_GROWN: Final = 1e-4
+_SMALLEST: Final = 0.5
+"""Of sizes: below it all are the same to a board."""
 _NEW: Final = 1
 _MEASURED: Final = 2
 
@@ -41,7 +46,8 @@ _MEASURED: Final = 2
 class Assessment(NamedTuple):
     """By Post: the ``worth`` of asking, in board places times seconds; and who is ``near`` a board's bar.
 
-    ``missing``: from how many boards of each of its campaigns it is probably missing, shape (n, campaigns).
+    ``missing``: from how many full boards of each of its campaigns it is probably missing, shape
+    (n, campaigns).
     """
 
     worth: FloatArray
@@ -60,6 +66,7 @@ class Assessor:
         *,
         top: int,
         growth_window: Seconds,
+        tracking_window: Seconds,
     ) -> None:
         self.campaigns = Campaigns()
         self._own = own
@@ -69,7 +76,9 @@ class Assessor:
         self._learner = learner
         self._growth = Growth(own.metrics, growth_window)
         self._newcomers = Newcomers(len(own))
+        self._authors = Authors()
         self._top = top
+        self._window = float(tracking_window)
         self.counted = self._growth.counted
 
     def regroup(self, groups: Iterable[tuple[int, Sequence[Campaign]]]) -> list[int]:
@@ -88,7 +97,14 @@ class Assessor:
         """First answers: what newcomers of their campaigns are like."""
         grown = self._learner.curve.grown(columns.measured[rows] - born(columns, rows))
         sizes = (self._own.values(columns, rows) + PRIOR_COUNT) / (grown + PRIOR_GROWN)[:, np.newaxis]
-        for board, there in self._boards(columns, rows):
+        boards = self._boards(columns, rows)
+        doublings = np.log2(np.maximum(sizes, _SMALLEST))
+        larger = [
+            np.where(there, (doublings - self._newcomers.typical(board)).mean(axis=1), np.nan)
+            for board, there in boards
+        ]
+        self._authors.learn(columns.authors[rows], np.nanmean(larger, axis=0), grown)
+        for board, there in boards:
             self._newcomers.learn(board[there], sizes[there], grown[there])
 
     def set_bars(self, now: float, columns: Columns, rows: NDArray[np.intp], standings: Standings) -> None:
@@ -115,7 +131,7 @@ class Assessor:
             doubted = doubt(values, change, bars, self._growth)
             worth += np.where(there, (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1), 0.0)
             near |= there & (expected >= _NEAR * bars.true).any(axis=1)
-            missing[:, slot] = np.where(there, doubted.missing.sum(axis=1), 0.0)
+            missing[:, slot] = np.where(there, (doubted.missing * (bars.true != OPEN)).sum(axis=1), 0.0)
         births = born(columns, rows)
         lasting = self._lasting(columns.measured[rows] - births, now - births)
         return Assessment(worth * lasting, near, missing)
@@ -123,14 +139,33 @@ class Assessor:
     def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were never asked for."""
         ages = np.maximum(now - born(columns, rows), 1.0)
-        grown = self._grown(ages)
+        grown = self._likely(columns, rows, ages)
         boards = self._boards(columns, rows)
-        missing = np.zeros((len(rows), len(boards)))
+        worth, missing = np.zeros(len(rows)), np.zeros((len(rows), len(boards)))
         for slot, (board, there) in enumerate(boards):
-            above = self._newcomers.above(board, self.bars.true[board], grown)
-            missing[:, slot] = np.where(there, above.sum(axis=1), 0.0)
+            bars = self.bars.true[board]
+            above = np.where(there[:, np.newaxis], self._newcomers.above(board, bars, grown), 0.0)
+            worth += above.sum(axis=1)
+            missing[:, slot] = (above * (bars != OPEN)).sum(axis=1)
         lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
-        return Assessment(missing.sum(axis=1) * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
+        return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
+
+    def hopes(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
+        """The best chance of measured Posts to belong on any board, now or before their window is over.
+
+        It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up.
+        """
+        values = self._own.values(columns, rows)
+        over: FloatArray = np.maximum(born(columns, rows) + self._window, now)
+        later = self._change(over, columns, rows)
+        best: FloatArray = np.where(np.isnan(values).any(axis=1), 1.0, 0.0)
+        for board, there in self._boards(columns, rows):
+            bars = Bars(*(of[board] for of in self.bars))
+            best[there & (values + 1.0 >= _SECOND_WAVE * bars.true).any(axis=1)] = 1.0
+            for change in (self._change(now, columns, rows), later):
+                chance = np.nan_to_num(belongs(values, change, bars, self._growth)).max(axis=1)
+                np.maximum(best, chance, out=best, where=there)
+        return best
 
     def asked(self, columns: Columns, rows: NDArray[np.intp], chances: FloatArray) -> Asked:
         """What an audit must know of those that are asked."""
@@ -140,7 +175,8 @@ class Assessor:
         known = np.maximum(numbers, 0)
         shown = (values >= self.bars.shown[known]) & ~new
         missing = self._memory.missing[rows][:, : numbers.shape[1]].astype(np.float64)
-        bars = np.where(shown | (numbers < 0)[:, :, np.newaxis], np.inf, self.bars.true[known])
+        bars = self.bars.true[known]
+        bars = np.where(shown | (bars == OPEN) | (numbers < 0)[:, :, np.newaxis], np.inf, bars)
         return Asked(rows, chances, numbers, missing, bars)
 
     def missing_by_campaign(self, columns: Columns) -> FloatArray:
@@ -153,11 +189,6 @@ class Assessor:
         found: FloatArray = np.zeros((len(self.campaigns), SORTS))
         np.add.at(found, (numbers[there], sort(weights[there])), weights[there])
         return found
-
-    def places(self) -> FloatArray:
-        """How many places the full boards of each campaign have, by its number."""
-        full: FloatArray = (self.bars.true != OPEN).sum(axis=1).astype(np.float64)
-        return self._top * full
 
     def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:
         """What asking for one Post is worth, and each board that it competes on."""
@@ -184,7 +215,7 @@ class Assessor:
     ) -> list[Stake]:
         bars = Bars(*(of[board] for of in self.bars))
         if int(columns.states[rows[0]]) == _NEW:
-            grown = self._grown(now - born(columns, rows))
+            grown = self._likely(columns, rows, now - born(columns, rows))
             chances = self._newcomers.above(board, bars.true, grown)[0]
             known: list[Known | None] = [None] * len(self._own)
         else:
@@ -206,10 +237,13 @@ class Assessor:
             for place, metric in enumerate(self._own.metrics)
         ]
 
-    def _grown(self, ages: FloatArray) -> FloatArray:
-        return np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
+    def _likely(self, columns: Columns, rows: NDArray[np.intp], ages: FloatArray) -> FloatArray:
+        """How much of a typical size new Posts have come to: the share that has grown, times the author's."""
+        grown = np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
+        likely: FloatArray = grown * np.exp2(self._authors.larger(columns.authors[rows]))
+        return likely
 
-    def _change(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
+    def _change(self, now: float | FloatArray, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
         births = born(columns, rows)
         values = self._own.values(columns, rows)
         known = Measured(columns.measured[rows] - births, values, *self._memory.before(rows, births))

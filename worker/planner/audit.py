@@ -10,10 +10,11 @@ were drawn at random.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+
+from worker.model import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,28 +27,12 @@ _HALF_LIFE: Final = 3 * 3600.0
 """Seconds after which an audit counts half."""
 _LEARNED_HALF_LIFE: Final = 24 * 3600.0
 """The same of what answers say of forecasts: these do not change with the hour."""
-_SURE: Final = 1.96
 SORTS: Final = 12
 _LEAST: Final = 1e-9
 _PRIOR: Final = 1.0
 """Missing places that are taken to have been said, and found, of each sort before any answer."""
-_ALLOWED: Final = 0.005
-_OFF: Final = 0.5
-"""For what chance does not make: forecasts that are off where nobody was drawn, and boards that are wrong
-between two audits. So much of the recall at least, and so much of what is missing."""
-_WIDEST: Final = 0.05
-"""An interval that is wider says too little to be said."""
 _FEWEST: Final = 8.0
 """Audits, by their weight, below which nothing is said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """Right Posts among those that boards should show, between ``low`` and ``high`` 19 times of 20."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Asked(NamedTuple):
@@ -136,22 +121,16 @@ class Audit:
         for _ in self._take(rows):
             pass
 
-    def recall(self, campaign: int | None, places: float) -> Recall | None:
-        """Of a campaign, or of all; ``places``: how many its boards have. ``None``: not enough data."""
+    def missing(self, campaign: int | None) -> Missing | None:
+        """What the boards of a campaign lack, or all boards. ``None``: not enough data."""
         number = -1 if campaign is None else campaign
-        if number >= len(self._weight) - 1 or places <= 0 or self._weight[number] < _FEWEST:
+        if number >= len(self._weight) - 1 or self._weight[number] < _FEWEST:
             return None
-        expected = self._expected[number] / self._weight[number] / places
+        expected = self._expected[number] / self._weight[number]
         # Of each sort a gamma distribution of how far forecasts are off, begun as if they were right.
         off = (self._were + _PRIOR) / (self._said + _PRIOR)
         unsure = np.sqrt(self._were + _PRIOR) / (self._said + _PRIOR)
-        missing = float((off * expected).sum())
-        chance = _SURE * math.sqrt(float(((unsure * expected) ** 2).sum()))
-        within = chance + max(_ALLOWED, _OFF * missing)
-        if within > _WIDEST / 2:
-            return None
-        low, value, high = (1.0 - missing - within, 1.0 - missing, 1.0 - missing + within)
-        return Recall(*(min(max(one, 0.0), 1.0) for one in (value, low, high)))
+        return Missing(float((off * expected).sum()), math.sqrt(float(((unsure * expected) ** 2).sum())))
 
     def _take(self, rows: NDArray[np.intp]) -> Iterator[tuple[Asked, NDArray[np.intp]]]:
         """Those of an audit who are among these rows, and where; they wait no longer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,21 +10,23 @@ import numpy as np
 from worker.catalogue import Endpoint
 from worker.model import PostId, Seconds, Timestamp
 from worker.planner.assessor import Assessor, born
-from worker.planner.audit import Audit, draw
+from worker.planner.auditing import Auditing
 from worker.planner.explain import Explanation, Reason
 from worker.planner.growth import Measured
+from worker.planner.hopeless import Hopeless
 from worker.planner.learning import CurveLearner
 from worker.planner.memory import Memory
 from worker.planner.own_boards import OwnBoards
 from worker.planner.planner import Plan
 from worker.planner.timing import Timing
+from worker.planner.unasked import LongestUnasked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from worker.model import FloatArray, MetricName, Standings
+    from worker.model import Campaign, FloatArray, MetricName, Missing, Standings
     from worker.planner.curve import Curve
     from worker.planner.planner import Columns, Posts
     from worker.planner.timing import TimingSettings
@@ -50,9 +51,6 @@ _LOOKED_AT_ONCE: Final = 20_000
 """Posts a plan, so that the first plans after a restore take no seconds: the next ones look at the rest."""
 _BARS_EVERY: Final = 30.0
 """Seconds: bars hardly move in less."""
-_UNASKED_AHEAD: Final = 40
-_AUDIT_EVERY: Final = 10.0
-"""Seconds between two audits, at least: each looks at all Posts."""
 _AHEAD: Final = 8
 _AHEAD_FOR: Final = 0.5
 """Requests that are chosen for at once, and for how many seconds that holds."""
@@ -63,14 +61,19 @@ class BoardGainSettings:
     """What users may set.
 
     ``top``: places of a leaderboard. ``growth_window``: of growth per hour. ``half_growth``: age at which
-    half of a Post's growth is over, before anything else was learned. ``unasked_share``: of the seats, for
-    those Posts that were not asked for the longest.
+    half of a Post's growth is over, before anything else was learned. ``tracking_window``: age up to which a
+    Post may reach a board. ``unasked_share``: of the seats, one half for those Posts that were not asked for
+    the longest, and one for those drawn at random. ``max_unasked``: see ``LongestUnasked``.
+    ``retire_chance``: see ``Hopeless``; 0 for planners that do not know all boards of their Posts.
     """
 
     top: int
     growth_window: Seconds
     half_growth: Seconds
+    tracking_window: Seconds
     unasked_share: float
+    max_unasked: Seconds
+    retire_chance: float
     learn: bool = True
 
 
@@ -87,30 +90,38 @@ class BoardGain:
         timing: TimingSettings,
         *,
         endpoint: Endpoint = Endpoint.TOTALS,
+        owned: bool = True,
         seed: int = 0,
     ) -> None:
         self._settings = settings
         self._min_interval = timing.min_interval
         self._timing = Timing(timing)
-        self._own = OwnBoards(metrics, endpoint)
+        self._own = OwnBoards(metrics, endpoint, owned=owned)
         self._memory = Memory(len(self._own))
         self._learner = CurveLearner(settings.half_growth, _TAIL, _DISPERSION)
         self._assessor = Assessor(
-            self._own, self._memory, self._learner, top=settings.top, growth_window=settings.growth_window
+            self._own,
+            self._memory,
+            self._learner,
+            top=settings.top,
+            growth_window=settings.growth_window,
+            tracking_window=settings.tracking_window,
         )
         self._chance = np.random.default_rng(seed)
         self._pending: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
-        self._unasked: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._regrouped = -1
         self._bars_at = -np.inf
         self._cut = 0.0
         self._ready: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._chosen_at = -np.inf
         self._due = 0
-        self.audit = Audit()
-        self._audited_at = -np.inf
-        self._to_draw = 0.0
-        self._to_wait = 0.0
+        share = settings.unasked_share / 2
+        self._unasked = LongestUnasked(self._timing, share, settings.max_unasked)
+        self._auditing = Auditing(self._assessor, self._memory, share, self._chance, self._look)
+        self._hopeless = Hopeless(self._assessor, settings.retire_chance)
+        self._leaving: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self.empty = True
+        """Whether there was no Post at all when it last looked."""
         self.looked = 0
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:
@@ -141,6 +152,7 @@ class BoardGain:
         rows = np.flatnonzero(every <= now)
         if len(rows) > seats:
             return self._ask(now, columns, self._choose(now, columns, rows, seats), len(rows))
+        self._auditing.note_all_due(now, columns, rows)
         return self._ask(now, columns, self._fill(now, rows, every, seats), len(rows))
 
     @property
@@ -151,6 +163,11 @@ class BoardGain:
     def due_at(self, columns: Columns, row: int) -> Timestamp:
         """When the Post in a row, measured before and not in flight, is due again."""
         return Timestamp(float(self._timing.due_at(columns, slice(row, row + 1))[0]))
+
+    def missing(self, campaign: Campaign) -> Missing | None:
+        """What the full boards of a campaign lack of its Posts here. ``None``: not enough data."""
+        number = self._assessor.campaigns.names().get(campaign)
+        return None if number is None else self._auditing.audit.missing(number)
 
     def explain(self, now: Timestamp, columns: Columns, row: int) -> Explanation:
         """Why the Post in a row was asked for, and what is expected of it now."""
@@ -174,34 +191,38 @@ class BoardGain:
         memory, assessor = self._memory, self._assessor
         if posts.regrouped != self._regrouped:
             for number in assessor.regroup(posts.groups()):
-                self.audit.reset(number)
+                self._auditing.audit.reset(number)
             self._regrouped = posts.regrouped
         memory.reach(columns)
-        self._learn(columns)
+        self.empty = not columns.states.any()
+        fresh = self._learn(columns)
         if now - self._bars_at >= _BARS_EVERY:
             near = np.flatnonzero(memory.near & (columns.states == _MEASURED))
             assessor.set_bars(now, columns, near, standings)
             self._bars_at = now
         stale = np.flatnonzero(memory.look_at <= now)
         self._look(now, columns, stale[:_LOOKED_AT_ONCE])
+        self._leaving = np.union1d(self._leaving, self._hopeless.find(now, columns, fresh))
 
-    def _learn(self, columns: Columns) -> None:
+    def _learn(self, columns: Columns) -> NDArray[np.intp]:
+        """Take in the answers to what was asked for; the rows that have new values."""
         memory = self._memory
         flying = columns.in_flight[self._pending]
         back, self._pending = self._pending[~flying], self._pending[flying]
         memory.look_at[back] = 0.0
         gone = back[columns.states[back] == _UNAVAILABLE]
-        fresh = back[columns.states[back] == _MEASURED]
+        fresh: NDArray[np.intp] = back[columns.states[back] == _MEASURED]
         fresh = fresh[columns.measured[fresh] > memory.kept_at[fresh]]
         for told in (gone, fresh):
-            self.audit.answered(told, self._own.values(columns, told))
-        self.audit.lost(back)
+            self._auditing.audit.answered(told, self._own.values(columns, told))
+        self._auditing.audit.lost(back)
         first = fresh[memory.kept_at[fresh] == 0]
         if len(first):
             self._assessor.meet(columns, first)
         if self._settings.learn:
             self._teach(columns, fresh[memory.kept_at[fresh] > 0])
         memory.heed(columns, fresh, self._own.values(columns, fresh))
+        return fresh
 
     def _teach(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         memory = self._memory
@@ -256,11 +277,7 @@ class BoardGain:
 
     def _choose(self, now: float, columns: Columns, rows: NDArray[np.intp], seats: int) -> NDArray[np.intp]:
         """Of more than there are seats for: those worth most, and a few that have waited longest."""
-        share = self._settings.unasked_share * seats / 2
-        self._to_wait += share
-        unasked = self._longest_unasked(now, columns, int(self._to_wait))
-        self._to_wait -= int(self._to_wait)
-        self._to_draw = min(self._to_draw + share, seats / 4)
+        unasked = self._unasked.take(now, columns, seats)
         rows = rows[~np.isin(rows, unasked)]
         count = min(seats - len(unasked), len(rows))
         worth = self._memory.worth
@@ -269,38 +286,12 @@ class BoardGain:
         self._look(now, columns, rows)
         best = rows[np.argsort(-worth[rows], kind="stable")]
         self._cut = float(worth[best[count - 1]]) if count else 0.0
-        drawn = self._audit_now(now, columns, unasked, best[:count])
+        drawn = self._auditing.draw(now, columns, first=unasked, best=best[:count], seats=seats)
         best = best[~np.isin(best, drawn)][: seats - len(unasked) - len(drawn)]
         reason = self._memory.reason
         reason[unasked], reason[drawn], reason[best] = Reason.WAITED, Reason.DRAWN, Reason.WORTH
         # Those who waited come first: of more than one request none is without some.
         return np.concatenate([unasked, drawn, best])
-
-    def _audit_now(
-        self, now: float, columns: Columns, unasked: NDArray[np.intp], best: NDArray[np.intp]
-    ) -> NDArray[np.intp]:
-        """Draw Posts at random, where it is time to, and remember with what chance each was asked."""
-        if now - self._audited_at < _AUDIT_EVERY or self._to_draw < 1:
-            return best[:0]
-        # So many may be drawn at most: their seats are not sure for anybody else.
-        kept = min(math.ceil(self._to_draw + 4 * math.sqrt(self._to_draw)), len(best))
-        sure = np.concatenate([unasked, best[: len(best) - kept]])
-        free = (columns.states == _NEW) | (columns.states == _MEASURED)
-        free &= ~columns.in_flight
-        free[sure] = False
-        others = np.flatnonzero(free)
-        drawn, chances = draw(self._memory.missing[others].sum(axis=1), self._to_draw, self._chance)
-        drawn, chances = others[drawn[:kept]], chances[:kept]
-        self._to_draw, self._audited_at = 0.0, now
-        self._look(now, columns, np.concatenate([unasked, drawn]))
-        rows = np.concatenate([sure, drawn])
-        chances = np.concatenate([np.ones(len(sure)), chances])
-        self.audit.begin(
-            now,
-            self._assessor.missing_by_campaign(columns),
-            self._assessor.asked(columns, rows, chances),
-        )
-        return drawn
 
     def _fill(self, now: float, due: NDArray[np.intp], due_at: FloatArray, seats: int) -> NDArray[np.intp]:
         """All that are due, and in the seats that are left those worth most of the others."""
@@ -313,29 +304,15 @@ class BoardGain:
         self._memory.reason[due], self._memory.reason[others] = Reason.DUE, Reason.FREE_SEAT
         return np.concatenate([due, others])
 
-    def _longest_unasked(self, now: float, columns: Columns, count: int) -> NDArray[np.intp]:
-        """Those not asked for the longest; found ahead for many requests, as all must be looked at."""
-        rows = self._unasked
-        rows = rows[self._may_be_asked(now, columns, rows)]
-        if len(rows) < count:
-            rows = np.flatnonzero(columns.states >= _NEW)
-            rows = rows[self._may_be_asked(now, columns, rows)]
-            last = np.maximum(columns.asked[rows], columns.seen[rows])
-            if len(rows) > count * _UNASKED_AHEAD:
-                first = np.argpartition(last, count * _UNASKED_AHEAD)[: count * _UNASKED_AHEAD]
-                rows, last = rows[first], last[first]
-            rows = rows[np.argsort(last, kind="stable")]
-        self._unasked = rows[count:]
-        return rows[:count]
-
-    def _may_be_asked(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        due = self._timing.due_at(columns, rows) <= now
-        may: NDArray[np.bool_] = ~columns.in_flight[rows] & (due | (columns.states[rows] == _NEW))
-        return may
-
     def _ask(self, now: Timestamp, columns: Columns, rows: NDArray[np.intp], due: int) -> Plan:
         memory = self._memory
         self._pending = np.concatenate([self._pending, rows])
         memory.asked_worth[rows] = memory.worth[rows]
         memory.look_at[rows], memory.worth[rows], memory.missing[rows] = np.inf, 0.0, 0.0
-        return Plan([PostId(post_id) for post_id in columns.post_ids[rows].tolist()], now, due)
+        leaving, self._leaving = np.setdiff1d(self._leaving, rows), self._leaving[:0]
+        leaving = leaving[columns.states[leaving] == _MEASURED]
+        return Plan(_posts(columns, rows), now, due, _posts(columns, leaving))
+
+
+def _posts(columns: Columns, rows: NDArray[np.intp]) -> list[PostId]:
+    return [PostId(post_id) for post_id in columns.post_ids[rows].tolist()]

@@ -49,6 +49,14 @@ class Newcomers:
             np.multiply(seen, np.minimum(1.0, _MEMORY / np.maximum(total, 1.0)), out=seen)
         self._above = None
 
+    def typical(self, campaigns: NDArray[np.intp]) -> FloatArray:
+        """The logarithm, to base 2, of what first answers in these campaigns said of sizes; (n, metrics)."""
+        self._reach(int(campaigns.max(initial=-1)) + 1)
+        seen = self._own[campaigns] + self._all / self._all.sum(axis=1, keepdims=True) * _SHARED
+        middles = np.arange(_BINS) - 0.5
+        typical: FloatArray = (seen * middles).sum(axis=-1) / seen.sum(axis=-1)
+        return typical
+
     def above(self, campaigns: NDArray[np.intp], bars: FloatArray, grown: FloatArray) -> FloatArray:
         """The chance that the count is above the bar by now.
 

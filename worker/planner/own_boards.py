@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 class OwnBoards:
-    """Which of all board metrics are of one endpoint, and their columns among the Watchlist's values."""
+    """Which of all board metrics are of one endpoint, and their columns among the Watchlist's values.
 
-    def __init__(self, metrics: Sequence[MetricName], endpoint: Endpoint) -> None:
+    Of Posts that are not ``owned`` nobody tells private metrics.
+    """
+
+    def __init__(self, metrics: Sequence[MetricName], endpoint: Endpoint, *, owned: bool = True) -> None:
+        made = [board_metric(metric) for metric in metrics]
         self._places = [
-            place for place, metric in enumerate(metrics) if board_metric(metric).endpoint is endpoint
+            place
+            for place, metric in enumerate(made)
+            if metric.endpoint is endpoint and (owned or not metric.is_private)
         ]
         self._all = len(self._places) == len(metrics)
         self.metrics = [metrics[place] for place in self._places]

@@ -18,7 +18,8 @@ class Columns(Protocol):
     """What a planner may read of each tracked Post; arrays of equal length, a row a Post.
 
     ``states``: 0 no Post, 1 never measured, 2 measured, 3 unavailable. Times are Unix seconds; ``created`` is
-    ``nan`` where an ID holds no time. ``values``: last value by board metric, ``nan`` where there is none.
+    ``nan`` where an ID holds no time. ``authors``: a number that stands for each, 0 if unknown. ``values``:
+    last value by board metric, ``nan`` where there is none.
     """
 
     post_ids: IntArray
@@ -30,6 +31,7 @@ class Columns(Protocol):
     measured: FloatArray
     values: FloatArray
     groups: NDArray[np.int32]
+    authors: NDArray[np.int32]
 
 
 class Posts(Protocol):
@@ -62,12 +64,14 @@ class Plan:
     """The next request, or until when there is none.
 
     ``post_ids`` is empty when no request should leave now; then ``wake_at`` is when to plan again, unless a
-    new Post or an answer comes first. ``due`` counts the Posts that were due.
+    new Post or an answer comes first. ``due`` counts the Posts that were due. ``hopeless`` are tracked ones
+    that cannot reach a board any more: none of those asked for.
     """
 
     post_ids: Sequence[PostId]
     wake_at: Timestamp
     due: int
+    hopeless: Sequence[PostId] = ()
 
 
 class Planner(Protocol):

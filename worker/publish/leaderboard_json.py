@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from worker.model import Entry, Leaderboard, Timestamp
+    from worker.recall import Recall
 
 PER_HOUR_DIGITS: Final = 3
 """Digits after the point of a ``per_hour`` value: what is beyond them is not known anyway."""
@@ -47,6 +48,7 @@ def leaderboard_json(
             **({} if stamp is None else {"epoch": stamp[0], "sequence": stamp[1]}),
             "as_of": iso_time(leaderboard.as_of),
             "tracked_posts": leaderboard.tracked_posts,
+            "audit": audit_of(leaderboard.audit.recall if leaderboard.audit else None),
             "entries": [_entry(entry, value_of) for entry in leaderboard.entries[:limit]],
         }
     )
@@ -56,6 +58,11 @@ def leaderboard_json(
 def iso_time(at: Timestamp) -> str:
     """``2026-11-20T12:00:00Z``, with milliseconds where the time is not at a whole second."""
     return _iso_time(round(at * 1000))
+
+
+def audit_of(recall: Recall | None) -> dict[str, float] | None:
+    """How right boards are; ``None``: not enough data."""
+    return None if recall is None else dict(zip(("recall", "low", "high"), recall.rounded, strict=True))
 
 
 def to_json(document: object) -> bytes:

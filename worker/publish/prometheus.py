@@ -8,6 +8,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from worker import telemetry as names
+from worker.publish.audits import audits_of
+from worker.recall import overall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from worker.model import Campaign, Leaderboard, MetricName
+    from worker.recall import Recall
     from worker.telemetry import Telemetry
 
 
@@ -78,6 +81,7 @@ class PrometheusPublisher(Collector):
         yield score
         yield oldest
         yield tracked
+        yield from _recalls(boards, self._boards.values())
         yield GaugeMetricFamily(names.BOARD_LEFT_OUT, names.BOARD_LEFT_OUT_HELP, value=left_out)
 
     def _chosen(self) -> tuple[list[Leaderboard], int]:
@@ -97,3 +101,18 @@ class PrometheusPublisher(Collector):
             else:
                 left_out += series
         return chosen, left_out
+
+
+def _recalls(chosen: Iterable[Leaderboard], boards: Iterable[Leaderboard]) -> Iterable[Metric]:
+    of_campaign = GaugeMetricFamily(names.BOARD_RECALL, names.BOARD_RECALL_HELP, labels=["campaign", "bound"])
+    for campaign, audit in audits_of(chosen).items():
+        _add(of_campaign, [campaign], audit.recall)
+    of_all = GaugeMetricFamily(names.BOARDS_RECALL, names.BOARDS_RECALL_HELP, labels=["bound"])
+    _add(of_all, [], overall(audits_of(boards).values()))
+    return of_campaign, of_all
+
+
+def _add(family: GaugeMetricFamily, labels: Sequence[str], recall: Recall | None) -> None:
+    if recall is not None:
+        for bound, value in zip(("recall", "low", "high"), recall.rounded, strict=True):
+            family.add_metric([*labels, bound], value)

@@ -207,8 +207,19 @@ class Planner(Section):
     )
     unasked_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.03,
-        description="share of the seats for the Posts that were not asked for the longest, when there are "
-        "too few for all",
+        description="share of the seats, when there are too few for all: one half for the Posts not asked "
+        "for the longest, one for Posts drawn at random, by which the audit knows how right boards are",
+    )
+    max_unasked: Duration = Field(
+        86_400.0,
+        gt=0,
+        description="a Post that was not asked for in this time comes first, as far as a tenth of the seats "
+        "suffices; toptweets_longest_unasked_seconds tells the real bound",
+    )
+    retire_chance: Annotated[float, Field(ge=0, lt=1)] = Field(
+        1e-4,
+        description="a Post is let go when it has a smaller chance to reach any board within its tracking "
+        "window; it is tracked again when it shows up again. 0: never",
     )
     outlook_interval: Duration = Field(
         21_600.0,

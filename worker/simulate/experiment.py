@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from worker.model import Seconds
-from worker.simulate.policies import USUAL_TIMING, USUAL_UNASKED_SHARE, make_policy
+from worker.simulate.policies import USUAL_HABITS, make_policy
 from worker.simulate.simulation import Contract, Simulation, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from worker.planner import TimingSettings
+    from worker.simulate.policies import Habits
     from worker.simulate.world import World
 
 _STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -31,7 +31,7 @@ class Plan:
     """What is simulated. ``hours``: those that are judged; ``warm_up``: those before, in hours too.
 
     ``half_growth``: what the policies assume, in seconds, whatever the world is like. ``refused``: spans in
-    seconds in which the API answers 429 to all. ``timing`` and ``unasked_share``: the planner's settings.
+    seconds in which the API answers 429 to all. ``habits``: the planner's settings.
     """
 
     world: World
@@ -43,8 +43,7 @@ class Plan:
     warm_up: float
     half_growth: float = 4800.0
     refused: tuple[tuple[float, float], ...] = ()
-    timing: TimingSettings = USUAL_TIMING
-    unasked_share: float = USUAL_UNASKED_SHARE
+    habits: Habits = USUAL_HABITS
 
 
 class Outcome(NamedTuple):
@@ -105,11 +104,11 @@ def run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> O
     planner = make_policy(
         policy,
         plan.world.metrics,
-        plan.top,
-        Seconds(plan.half_growth),
-        seed,
-        timing=plan.timing,
-        unasked_share=plan.unasked_share,
+        top=plan.top,
+        window=Seconds(plan.world.arrivals.window),
+        half_growth=Seconds(plan.half_growth),
+        seed=seed,
+        habits=plan.habits,
     )
     simulation = Simulation(
         population,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -73,8 +74,22 @@ def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
     return Ranked(rank)
 
 
-USUAL_TIMING: Final = TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
-USUAL_UNASKED_SHARE: Final = 0.03
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What users may set of the planner. See ``BoardGainSettings``."""
+
+    timing: TimingSettings
+    unasked_share: float
+    max_unasked: Seconds
+    retire_chance: float
+
+
+USUAL_HABITS: Final = Habits(
+    TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0)),
+    unasked_share=0.03,
+    max_unasked=Seconds(86_400.0),
+    retire_chance=1e-4,
+)
 
 POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-only")
 
@@ -82,24 +97,32 @@ POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-onl
 def make_policy(
     name: str,
     metrics: Sequence[MetricName],
+    *,
     top: int,
+    window: Seconds,
     half_growth: Seconds,
     seed: int,
-    *,
-    timing: TimingSettings = USUAL_TIMING,
-    unasked_share: float = USUAL_UNASKED_SHARE,
+    habits: Habits = USUAL_HABITS,
 ) -> Planner:
     """A policy by its name, which is one of ``POLICIES``."""
     match name:
         case "planner":
-            settings = BoardGainSettings(top, Seconds(3600.0), half_growth, unasked_share)
-            return BoardGain(metrics, settings, timing, seed=seed)
+            settings = BoardGainSettings(
+                top,
+                Seconds(3600.0),
+                half_growth,
+                tracking_window=window,
+                unasked_share=habits.unasked_share,
+                max_unasked=habits.max_unasked,
+                retire_chance=habits.retire_chance,
+            )
+            return BoardGain(metrics, settings, habits.timing, seed=seed)
         case "round-robin":
             return round_robin()
         case "uniform":
             return uniform(seed)
         case "age-decay":
-            return AgeDecay(timing, half_growth)
+            return AgeDecay(habits.timing, half_growth)
         case "growth-only":
             return growth_only(metrics, half_growth)
     raise ValueError(f"{name} is no policy: one of {', '.join(POLICIES)}")

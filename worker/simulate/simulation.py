@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -68,7 +67,7 @@ class Run:
     requests: int = 0
     asked: int = 0
     empty: int = 0
-    retired: Counter[str] = field(default_factory=Counter)
+    hopeless: int = 0
 
 
 class Simulation:
@@ -121,6 +120,7 @@ class Simulation:
                 continue
             at = Timestamp(BEGIN + now)
             plan = self._planner.plan(at, lane, self.tracker.standings, self._contract.seats)
+            self.run.hopeless += self.tracker.retire_hopeless(plan.hopeless)
             if not plan.post_ids:
                 self.run.empty += 1
                 continue

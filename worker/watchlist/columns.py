@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Unsaved(IntFlag):
     """It was measured since, and its values are the same."""
 
 
+def author_number(author: str | None) -> int:
+    """A number that stands for an author, the same in every process; 0 where none is known."""
+    return 0 if author is None else crc32(author.casefold().encode(errors="replace")) >> 1 | 1
+
+
 class Columns:
     """Arrays of equal length. ``values`` and ``base``, ``kept`` have the shape (rows, metrics).
 
@@ -47,9 +53,9 @@ class Columns:
     up to 2^53. ``base`` and ``kept`` hold the counts that growth per hour is measured against, where such
     boards are. ``restoring``: in flight for no request, but because the journal may tell more of the Post.
     ``unsaved`` is what the journal lacks, and ``saved_at`` when it was last told, 0 if never.
-    ``accounts``: the number of the account that owns the Post, 0 of all others; only where there
-    are ``accounts``. The columns with ``28h`` are those of its requests for the last 28 hours; only where
-    boards need any.
+    ``authors``: see ``author_number``. ``accounts``: the number of the account that owns the Post, 0 of all
+    others; only where there are ``accounts``. The columns with ``28h`` are those of its requests for the
+    last 28 hours; only where boards need any.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Columns:
         self.restoring: NDArray[np.bool_] = np.zeros(rows, dtype=np.bool_)
         self.partitions: NDArray[np.int16] = np.zeros(rows, dtype=np.int16)
         self.groups: NDArray[np.int32] = np.zeros(rows, dtype=np.int32)
+        self.authors: NDArray[np.int32] = np.zeros(rows, dtype=np.int32)
         self.created: FloatArray = np.zeros(rows)
         self.seen: FloatArray = np.zeros(rows)
         self.asked: FloatArray = np.zeros(rows)

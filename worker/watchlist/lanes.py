@@ -38,6 +38,7 @@ class LaneColumns:
     measured: FloatArray
     values: FloatArray
     groups: NDArray[np.int32]
+    authors: NDArray[np.int32]
 
 
 class Answers:
@@ -99,6 +100,7 @@ class Lane:
             all_.measured_28h if recent else all_.measured,
             all_.values,
             all_.groups,
+            all_.authors,
         )
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from worker.board_metrics import board_metric
 from worker.model import Growing, MetricName, PostId, SavedPost, creation_times
-from worker.watchlist.columns import State, Unsaved
+from worker.watchlist.columns import State, Unsaved, author_number
 from worker.watchlist.lanes import APP
 from worker.watchlist.owners import NOBODY
 
@@ -233,6 +233,7 @@ class Saving:
             columns.in_flight_28h[rows] = True
         if len(columns.accounts):
             columns.accounts[rows] = [NOBODY if post.not_owned else account_of(post) for post in posts]
+        columns.authors[rows] = [author_number(post.author) for post in posts]
         for post in posts:
             if post.author or post.text:
                 self._words[post.post_id] = (post.author, post.text)

@@ -9,8 +9,8 @@ import numpy as np
 
 from worker.board_metrics import board_metric, sources_of
 from worker.catalogue import Endpoint
-from worker.model import PostId, creation_times
-from worker.watchlist.columns import Columns, State, Unsaved
+from worker.model import PostId, Seconds, creation_times
+from worker.watchlist.columns import Columns, State, Unsaved, author_number
 from worker.watchlist.competitors import Competitors
 from worker.watchlist.groups import Groups
 from worker.watchlist.lanes import APP
@@ -145,6 +145,7 @@ class Watchlist:
         columns.states[rows] = State.NEW
         columns.unsaved[rows] = Unsaved.SIGHTING
         columns.saved_at[rows] = 0
+        columns.authors[rows] = [author_number(sighting.author) for sighting in fresh]
         for sighting, row in zip(fresh, free, strict=True):
             self._rows[sighting.post_id] = row
             if sighting.author or sighting.text:
@@ -179,6 +180,7 @@ class Watchlist:
             words = (author or sighting.author, text or sighting.text)
             if words != (author, text):
                 self._words[sighting.post_id] = words
+                self.columns.authors[row] = author_number(words[0])
                 self.columns.unsaved[row] = Unsaved.SIGHTING
 
     def _state(self, row: int) -> int:
@@ -251,6 +253,7 @@ class Watchlist:
             self.columns.measured[row] = at
             self.columns.values[row] = np.nan
             self._words.pop(post_id, None)
+            self.columns.authors[row] = 0
             self.columns.unsaved[row] = Unsaved.SIGHTING
             gone.append((post_id, self.place(post_id)))
         return gone
@@ -298,6 +301,21 @@ class Watchlist:
         return [PostId(post_id) for post_id in columns.post_ids[over].tolist()]
 
     # What is known
+
+    def is_idle(self, post_id: PostId) -> bool:
+        """Whether a Post is tracked, and is neither asked for at the moment nor held back."""
+        row = self._rows.get(post_id)
+        if row is None:
+            return False
+        columns = self.columns
+        return not (columns.in_flight[row] or (len(columns.in_flight_28h) and columns.in_flight_28h[row]))
+
+    def longest_unasked(self, now: Timestamp) -> Seconds:
+        """How long the Post that waits longest was not asked for, or not yet; of those that are not gone."""
+        columns = self.columns
+        there = (columns.states == State.NEW) | (columns.states == State.MEASURED)
+        since = np.maximum(columns.asked, columns.seen)[there & ~columns.in_flight]
+        return Seconds(max(0.0, now - float(since.min(initial=now))))
 
     def lane_of(self, post_id: PostId) -> Lane:
         """The lane that a tracked Post's totals are asked for on."""

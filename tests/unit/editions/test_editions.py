@@ -9,8 +9,9 @@ from tests.unit.tracker.test_tracker import answered, outcome, tracker
 from tests.unit.watchlist.making import HOUR, LIKES, NOW, RETWEETS, A, B, counts, later, post, sighting
 from worker.editions import Editions, PlaceHistory
 from worker.merging import Merger
-from worker.model import ALL, Partial, PartialEntry, PartialKey, Seconds, Timestamp
+from worker.model import ALL, Missing, Partial, PartialEntry, PartialKey, Seconds, Timestamp
 from worker.ownership import Ownership
+from worker.recall import Audited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,8 @@ class Newsroom:
         self.ownership = Ownership(2)
         self.ownership.assigned([0])
         self.ownership.was_restored(0)
-        self.merger = Merger(posts, self.ownership, "this worker")
+        self.lacking: Missing | None = None
+        self.merger = Merger(posts, self.ownership, "this worker", lambda _: self.lacking)
         self.editions = Editions(
             posts,
             self.merger,
@@ -196,6 +198,37 @@ class TestWithdrawn:
         news.publish(1)
         assert news.shown.withdrawn == []
         assert [entry.post_id for entry in news.shown.boards[KEY].entries] == [TWO]
+
+
+class TestAudits:
+    """Boards of two places; one metric."""
+
+    def test_a_leaderboard_says_how_right_the_full_boards_of_its_campaign_are(self) -> None:
+        news = newsroom(ONE, TWO, top=2)
+        news.lacking = Missing(0.004, 0.001)
+        news.measure({ONE: 5, TWO: 3})
+        news.publish()
+        assert news.shown.boards[KEY].audit == Audited(2, Missing(0.004, 0.001))
+
+    def test_a_board_with_free_places_lacks_nobody(self) -> None:
+        news = newsroom(ONE, top=2)
+        news.lacking = Missing(0.0, 0.0)
+        news.measure({ONE: 5})
+        news.publish()
+        audit = news.shown.boards[KEY].audit
+        assert audit == Audited(0, Missing(0.0, 0.0))
+        assert audit.recall is None
+
+    def test_it_is_offered_anew_when_readers_are_told_something_else(self) -> None:
+        news = newsroom(ONE, TWO, top=2)
+        news.lacking = Missing(0.004, 0.001)
+        news.measure({ONE: 5, TWO: 3})
+        offered = {}
+        for second, posts in enumerate((0.004, 0.00401, 0.04), start=1):
+            news.lacking = Missing(posts, 0.001)
+            # As often as it takes for every leaderboard to be looked at.
+            offered[posts] = sum(KEY in news.publish(second / 100) for _ in range(10))
+        assert offered == {0.004: 1, 0.00401: 0, 0.04: 1}
 
 
 class TestOtherWorkers:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.merging.working import KEY, Member, Topic, settle
 from tests.unit.tracker.test_tracker import outcome
 from tests.unit.watchlist.making import LIKES, NOW, A, B, later, post
-from worker.model import ALL, MetricName, Partial, PartialEntry, PartialKey
+from worker.model import ALL, MetricName, Missing, Partial, PartialEntry, PartialKey
 
 ONE, TWO, THREE, FOUR, FIVE = (post(number) for number in range(1, 6))
 
@@ -23,6 +25,19 @@ def two_workers() -> tuple[Member, Member, Topic]:
     second.own(1, {THREE: 7, FOUR: 1}, B)
     settle(first, second)
     return first, second, topic
+
+
+def tell_round(member: Member) -> list[Partial | PartialKey]:
+    member.merger.look_round()
+    return member.write()
+
+
+def tell_all(*members: Member) -> None:
+    """As often as it takes for every partial to be looked at."""
+    for _ in range(10):
+        for member in members:
+            tell_round(member)
+    settle(*members)
 
 
 class TestWhatIsShown:
@@ -61,6 +76,50 @@ class TestWhatIsShown:
         member.merger.learn(foreign(1, 5.0, key=(ALL, MetricName("nonsense"))))
         assert not member.merger.exists(KEY)
         assert not member.merger.exists((ALL, MetricName("nonsense")))
+
+
+class TestWhatIsMissing:
+    def test_of_all_workers_together_it_is_the_sum(self) -> None:
+        first, second, _ = two_workers()
+        first.lacking, second.lacking = Missing(0.4, 0.2), Missing(1.0, 0.5)
+        for member in (first, second):
+            member.merger.look_round()
+        tell_all(first, second)
+        for member in (first, second):
+            assert member.merger.missing(ALL) == pytest.approx((1.4, 0.7))
+            assert member.merger.missing(A) == (Missing(0.4, 0.2))
+            assert member.merger.missing(B) == (Missing(1.0, 0.5))
+
+    def test_it_is_not_known_while_one_does_not_know(self) -> None:
+        first, second, _ = two_workers()
+        first.lacking = Missing(0.4, 0.2)
+        tell_all(first, second)
+        assert first.merger.missing(ALL) is None
+        assert second.merger.missing(A) == Missing(0.4, 0.2)
+
+    def test_a_partition_that_moves_takes_its_part_along(self) -> None:
+        topic = Topic()
+        first, second = Member(topic, "first"), Member(topic, "second")
+        first.lacking, second.lacking = Missing(0.8, 0.4), Missing(0.0, 0.0)
+        first.own(0, {ONE: 5, TWO: 9, THREE: 2})
+        first.own(1, {FOUR: 1})
+        tell_all(first, second)
+        assert second.merger.missing(ALL) == pytest.approx((0.8, 0.4))
+        first.lose(0)
+        assert first.merger.missing(ALL) == pytest.approx((0.8 + 0.6, 0.4 + 0.3))
+        second.own(0, {ONE: 5, TWO: 9, THREE: 2})
+        tell_all(first, second)
+        assert second.merger.missing(ALL) == pytest.approx((0.8, 0.4))
+
+    def test_little_that_is_new_is_not_told(self) -> None:
+        member = Member(Topic())
+        member.lacking = Missing(0.4, 0.2)
+        member.own(2, {ONE: 5})
+        told = []
+        for posts in (0.4, 0.42, 0.5, 0.505):
+            member.lacking = Missing(posts, 0.2)
+            told.append(sum(len(tell_round(member)) for _ in range(10)))
+        assert told == [1, 0, 1, 0]
 
 
 class TestWhatIsTold:

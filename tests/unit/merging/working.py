@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from worker.merging import Key
-    from worker.model import Campaign, PostId
+    from worker.model import Campaign, Missing, PostId
 
 KEY: Key = (ALL, LIKES)
 
@@ -46,7 +46,8 @@ class Member:
         self.topic = topic
         self.tracker = tracker(top=top, reserve=reserve)
         self.ownership = Ownership(partitions)
-        self.merger = Merger(self.tracker, self.ownership, name)
+        self.lacking: Missing | None = None
+        self.merger = Merger(self.tracker, self.ownership, name, lambda _: self.lacking)
         self.ownership.listeners.append(self.merger.follow)
         self.read = 0
         self.named: set[Key] = set()

@@ -33,6 +33,8 @@ _USUAL = Census(
     interval_growth=0.02,
     recheck_unavailable=21_600.0,
     unasked_share=0.03,
+    max_unasked=DAY,
+    retire_chance=1e-4,
 )
 
 SMALL = replace(_USUAL, posts=150, posts_per_hour=150.0, campaigns=(80, 40), top=5, requests_per_minute=0.1)

@@ -26,7 +26,7 @@ def test_a_small_world_is_simulated_as_it_is() -> None:
     assert made.plan.requests_per_minute == (0.25,)
     assert (made.plan.warm_up, made.plan.hours) == (24.0, 3.0)
     assert made.plan.world.growing.half_growth == made.plan.half_growth == 4800.0
-    assert made.plan.timing.min_interval == 15.0
+    assert made.plan.habits.timing.min_interval == 15.0
 
 
 def test_a_large_one_has_fewer_posts_and_as_many_fewer_requests() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.planner.audit import SORTS, Asked, Audit, draw, sort
+from worker.recall import recall_of
 
 PLACES = 200.0
 
@@ -30,7 +31,7 @@ def test_forecasts_that_are_right_are_taken_as_they_are() -> None:
     audit = Audit()
     for number in range(40):
         audited(audit, 0.001, 1000, 1, at=60.0 * (number + 1))
-    recall = audit.recall(None, PLACES)
+    recall = recall_of(PLACES, audit.missing(None))
     assert recall is not None
     assert recall.value == pytest.approx(1 - 2 / PLACES, abs=0.001)
     assert recall.low < recall.value < recall.high
@@ -41,20 +42,20 @@ def test_where_more_are_missing_than_was_said_as_many_more_are_taken_to_be() -> 
     audit = Audit()
     for number in range(40):
         audited(audit, 0.001, 1000, 2, at=60.0 * (number + 1))
-    recall = audit.recall(0, PLACES)
+    recall = recall_of(PLACES, audit.missing(0))
     assert recall is not None
     assert recall.value == pytest.approx(1 - 4 / PLACES, abs=0.002)
 
 
 def test_before_enough_audits_and_where_it_could_be_anything_nothing_is_said() -> None:
     audit = Audit()
-    assert audit.recall(None, PLACES) is None
+    assert recall_of(PLACES, audit.missing(None)) is None
     for number in range(7):
         audited(audit, 0.001, 1000, 1, at=60.0 * (number + 1))
-    assert audit.recall(None, PLACES) is None
+    assert recall_of(PLACES, audit.missing(None)) is None
     for number in range(30):
         audited(audit, 0.01, 10, 1, at=1000 + 60.0 * number)
-    assert audit.recall(None, PLACES) is None, (
+    assert recall_of(PLACES, audit.missing(None)) is None, (
         "a tenth of the places is missing, and hardly anybody was asked"
     )
 
@@ -63,21 +64,21 @@ def test_a_campaign_that_is_not_known_and_boards_without_places_have_no_recall()
     audit = Audit()
     for number in range(20):
         audited(audit, 0.001, 100, 0, at=60.0 * (number + 1))
-    assert audit.recall(5, PLACES) is None
-    assert audit.recall(0, 0.0) is None
+    assert recall_of(PLACES, audit.missing(5)) is None
+    assert recall_of(0, audit.missing(0)) is None
     audit.reset(0)
-    assert audit.recall(0, PLACES) is None
-    assert audit.recall(None, PLACES) is not None
+    assert recall_of(PLACES, audit.missing(0)) is None
+    assert recall_of(PLACES, audit.missing(None)) is not None
 
 
 def test_what_was_long_ago_counts_less() -> None:
     audit = Audit()
     for number in range(20):
         audited(audit, 0.001, 1000, 1, at=60.0 * (number + 1), everyone=4000)
-    before = audit.recall(None, PLACES)
+    before = recall_of(PLACES, audit.missing(None))
     for number in range(20):
         audited(audit, 0.001, 1000, 1, at=86_400.0 + 60.0 * number, everyone=100)
-    after = audit.recall(None, PLACES)
+    after = recall_of(PLACES, audit.missing(None))
     assert before is not None
     assert after is not None
     assert after.value > before.value > 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,10 +22,20 @@ SEATS = 4
 TOP = 2
 
 
-def policy(*, unasked_share: float = 0.0, seed: int = 0) -> BoardGain:
+def policy(
+    *, unasked_share: float = 0.0, max_unasked: float = 24 * HOUR, retire_chance: float = 0.0, seed: int = 0
+) -> BoardGain:
     return BoardGain(
         [LIKES],
-        BoardGainSettings(TOP, Seconds(HOUR), Seconds(4800.0), unasked_share),
+        BoardGainSettings(
+            top=TOP,
+            growth_window=Seconds(HOUR),
+            half_growth=Seconds(4800.0),
+            tracking_window=Seconds(24 * HOUR),
+            unasked_share=unasked_share,
+            max_unasked=Seconds(max_unasked),
+            retire_chance=retire_chance,
+        ),
         TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(6 * HOUR)),
         seed=seed,
     )
@@ -92,6 +103,29 @@ def test_new_posts_go_when_others_can_wait_and_wait_when_others_cannot() -> None
     assert not set(plan(policy(), board()[0], 0, bar=500).post_ids) & set(dead)
 
 
+def test_a_new_post_goes_first_whose_author_had_large_ones() -> None:
+    leaders = [aged(number, 20) for number in range(2)]
+    posts, planner = watchlist(*leaders), policy()
+    measure(posts, dict.fromkeys(leaders, 1000), NOW - HOUR)
+    for number in range(8):
+        earlier = {"star": aged(100 + number, 6), "fan": aged(200 + number, 6)}
+        for author, one in earlier.items():
+            posts.add(0, [sighting(one, author=author)], NOW)
+        asked = plan(planner, posts, number * 60, bar=1000).post_ids
+        likes = {earlier["star"]: 900, earlier["fan"]: 1}
+        measure(posts, {one: likes.get(one, 1000) for one in asked}, NOW + number * 60)
+    fresh = {author: aged(300 + place, 0.5) for place, author in enumerate(["fan", "stranger", "star"])}
+    for author, one in fresh.items():
+        posts.add(0, [sighting(one, author=author, seen_at=NOW - 0.5 * HOUR)], NOW)
+    plan(planner, posts, 600, bar=1000)
+    worth = {
+        author: planner.explain(later(600), posts.app.columns, posts.row(one)).worth
+        for author, one in fresh.items()
+    }
+    assert worth["star"] > 2 * worth["stranger"]
+    assert worth["stranger"] > worth["fan"]
+
+
 def test_with_a_share_for_those_who_wait_longest_everyone_is_asked_some_day() -> None:
     posts, _, dead = board()
     requests = asked_over(policy(unasked_share=0.25), posts, range(60, 60 * 40, 60), bar=500)
@@ -102,6 +136,61 @@ def test_without_it_the_hopeless_wait_for_long() -> None:
     posts, _, dead = board()
     requests = asked_over(policy(), posts, range(60, 60 * 40, 60), bar=500)
     assert len({post_id for request in requests for post_id in request} & set(dead)) < len(dead)
+
+
+def test_who_has_waited_too_long_goes_first_even_if_it_is_worth_nothing() -> None:
+    posts, near, dead = board()
+    limit = HOUR
+    asked = asked_over(policy(max_unasked=limit), posts, range(60, 60 * 240, 60), bar=500)
+    last = dict.fromkeys((*near, *dead), float(NOW))
+    longest = 0.0
+    for minute, chosen in enumerate(asked, start=1):
+        last |= dict.fromkeys(chosen, NOW + 60.0 * minute)
+        longest = max(longest, *(NOW + 60 * minute - then for then in last.values()))
+    # One seat a minute at least is for them, and they are twenty.
+    assert limit < longest <= limit + 20 * 60
+    without = asked_over(policy(), board()[0], range(60, 60 * 240, 60), bar=500)
+    assert not set(dead) <= {post_id for chosen in without for post_id in chosen}
+
+
+class TestHopeless:
+    def hopeless(self, posts: Watchlist, planner: BoardGain, bar: float) -> set[PostId]:
+        found = set[PostId]()
+        for second in range(0, 600, 60):
+            found |= set(plan(planner, posts, second, bar).hopeless)
+        return found
+
+    def test_old_posts_far_below_every_bar_are_let_go(self) -> None:
+        posts, near, dead = board()
+        assert self.hopeless(posts, policy(retire_chance=1e-4), bar=500) == set(dead)
+        assert near
+
+    def test_nobody_is_without_the_setting(self) -> None:
+        posts, _, _ = board()
+        assert self.hopeless(posts, policy(), bar=500) == set()
+
+    def test_nobody_is_on_a_board_with_free_places(self) -> None:
+        dead = [aged(number, 20) for number in range(3)]
+        posts = watchlist(*dead)
+        measure(posts, dict.fromkeys(dead, 0), NOW - HOUR)
+        planner = policy(retire_chance=1e-4)
+        found = {post_id for second in (0, 60, 120) for post_id in plan(planner, posts, second).hopeless}
+        assert found == set()
+
+    def test_who_is_young_or_may_come_up_by_a_second_wave_stays(self) -> None:
+        posts, _, dead = board()
+        young, middling = aged(50, 0.2), aged(51, 20)
+        posts.add(0, [sighting(one, seen_at=NOW - 700) for one in (young, middling)], NOW)
+        measure(posts, {young: 2, middling: 60}, NOW - 600)
+        assert self.hopeless(posts, policy(retire_chance=1e-4), bar=500) == set(dead)
+
+    def test_the_less_a_post_has_the_smaller_its_best_chance(self) -> None:
+        posts, _, dead = board()
+        chances = [1e-12, 1e-9, 1e-6, 1e-4]
+        found = [self.hopeless(board()[0], policy(retire_chance=chance), bar=500) for chance in chances]
+        assert all(smaller <= larger for smaller, larger in itertools.pairwise(found))
+        assert found[-1] == set(dead)
+        assert posts
 
 
 def test_nobody_is_asked_twice_while_in_flight_and_a_request_that_failed_is_made_again() -> None:

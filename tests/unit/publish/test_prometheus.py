@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client import CollectorRegistry
 
-from worker.model import Campaign, Entry, Leaderboard, MetricName, PostId, Timestamp
+from worker.model import Campaign, Entry, Leaderboard, MetricName, Missing, PostId, Timestamp
 from worker.publish.prometheus import PrometheusPublisher
+from worker.recall import Audited
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from prometheus_client.samples import Sample
+
+
+BOARD = "toptweets_board_recall"
 
 
 def _board(campaign: str, places: int, tracked: int, metric: str = "retweets") -> Leaderboard:
@@ -63,6 +69,27 @@ def test_beyond_the_limit_of_series_the_smallest_campaigns_are_left_out_whole_an
     assert {one.labels["campaign"] for one in scores} == {"large", "middle"}
     assert len(scores) == 20
     assert [one.value for one in _of(samples, "toptweets_board_series_left_out")] == [10]
+
+
+def test_how_right_boards_are_is_exported_by_campaign_and_of_all_together() -> None:
+    audits = {"spring": Audited(100, Missing(1.0, 0.1)), "fall": Audited(50, Missing(0.0, 0.0))}
+    boards = [replace(_board(name, 3, 7), audit=audit) for name, audit in audits.items()]
+    boards.append(replace(boards[0], metric=MetricName("favorites"), as_of=Timestamp(1), audit=None))
+    samples = _samples(boards)
+    told = {(one.labels["campaign"], one.labels["bound"]): one.value for one in _of(samples, BOARD)}
+    assert {name: told[name, "recall"] for name in audits} == {"spring": 0.99, "fall": 1.0}
+    assert told["spring", "low"] == pytest.approx(0.983)
+    assert {one.labels["bound"]: one.value for one in _of(samples, "toptweets_recall")} == {
+        "recall": 0.993,
+        "low": 0.987,
+        "high": 1.0,
+    }
+
+
+def test_of_boards_of_which_nothing_is_known_no_recall_is_exported() -> None:
+    unknown = [replace(_board("spring", 3, 7), audit=Audited(100, None)), _board("fall", 3, 7)]
+    names = {one.name for one in _samples(unknown)}
+    assert not names & {BOARD, "toptweets_recall"}
 
 
 def test_after_it_is_closed_nothing_is_exported() -> None:

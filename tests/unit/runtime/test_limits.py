@@ -48,4 +48,4 @@ def test_the_documented_defaults_are_those_of_the_settings() -> None:
     assert len(rows) >= len(LIMITS)
     for setting, written in rows:
         default = defaults[setting]
-        assert written.strip() == ("not set" if default is None else f"{default:,}"), setting
+        assert written.strip() == ("not set" if default is None else f"{int(default):,}"), setting

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 def board_gain(tracker: Tracker) -> BoardGain:
     return BoardGain(
         tracker.watchlist.metrics,
-        BoardGainSettings(10, Seconds(3600.0), Seconds(4800.0), unasked_share=0.0),
+        BoardGainSettings(
+            top=10,
+            growth_window=Seconds(3600.0),
+            half_growth=Seconds(4800.0),
+            tracking_window=Seconds(86_400.0),
+            unasked_share=0.0,
+            max_unasked=Seconds(86_400.0),
+            retire_chance=0.0,
+        ),
         TimingSettings(Seconds(2.0), Seconds(15.0), 0.0, Seconds(3600.0)),
     )
 

@@ -11,12 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from worker.model import Campaign, MetricName, Seconds
+from worker.publish.audits import audits_of
 from worker.publish.http.answers import kept_answer
 from worker.publish.http.errors import ApiError
 from worker.publish.http.events import HEADERS, MEDIA_TYPE, EventStream
 from worker.publish.http.live import ClosedError, Key, LiveBoards, NoRoomError
 from worker.publish.http.parameters import read_filter, read_limit
-from worker.publish.leaderboard_json import iso_time, leaderboard_json, to_json
+from worker.publish.leaderboard_json import audit_of, iso_time, leaderboard_json, to_json
+from worker.recall import overall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +63,7 @@ class BoardsApi:
         document = {
             "campaigns": list(dict.fromkeys(board.campaign for board in boards)),
             "metrics": list(dict.fromkeys(board.metric for board in boards)),
+            "audit": audit_of(overall(audits_of(boards).values())),
             "leaderboards": [_summary(board) for board in boards],
         }
         return kept_answer(request, to_json(document))
@@ -134,6 +137,7 @@ def _summary(board: Leaderboard) -> dict[str, object]:
         "metric": board.metric,
         "as_of": iso_time(board.as_of),
         "tracked_posts": board.tracked_posts,
+        "audit": audit_of(board.audit.recall if board.audit else None),
         "entries": len(board.entries),
         "url": board_url(board.key),
     }

@@ -83,6 +83,20 @@ _ENTRY: Final = _object(
     },
 )
 
+_AUDIT: Final = {
+    "oneOf": [
+        _object(
+            "How right boards are by the audit: the share of their places that the right Posts have",
+            {
+                "recall": {"type": "number", "minimum": 0, "maximum": 1},
+                "low": {"type": "number", "description": "19 times of 20 it is above this"},
+                "high": {"type": "number", "description": "19 times of 20 it is below this"},
+            },
+        ),
+        {"type": "null", "description": "not enough data"},
+    ]
+}
+
 _LEADERBOARD: Final = _object(
     "The top of one campaign and one metric: values descending, among equals the older Post first",
     {
@@ -90,6 +104,7 @@ _LEADERBOARD: Final = _object(
         "metric": _METRIC,
         "as_of": {**_TIME, "description": "when the leaderboard was made"},
         "tracked_posts": {**_COUNT, "description": "Posts tracked of the campaign"},
+        "audit": {**ref("Audit"), "description": "of all full boards of the campaign"},
         "entries": _array(ref("Entry")),
     },
 )
@@ -101,6 +116,7 @@ _SUMMARY: Final = _object(
         "metric": _METRIC,
         "as_of": _TIME,
         "tracked_posts": _COUNT,
+        "audit": {**ref("Audit"), "description": "of all full boards of the campaign"},
         "entries": {**_COUNT, "description": "how many entries it has"},
         "url": {"type": "string", "format": "uri-reference", "description": "where the leaderboard is"},
     },
@@ -111,6 +127,7 @@ _LEADERBOARDS: Final = _object(
     {
         "campaigns": _array(_CAMPAIGN),
         "metrics": _array(_METRIC),
+        "audit": {**ref("Audit"), "description": "of all full boards together"},
         "leaderboards": _array(ref("LeaderboardSummary")),
     },
 )
@@ -120,9 +137,10 @@ _PLANNING: Final = _object(
     {
         "reason": {
             "type": "string",
-            "enum": ["not_asked", "worth", "waited", "due", "free_seat"],
+            "enum": ["not_asked", "worth", "waited", "drawn", "due", "free_seat"],
             "description": "why it had a seat in its last request: its worth to boards; not asked for the "
-            "longest; due while there was room for all; not due, but a seat was free",
+            "longest; drawn at random for the audit; due while there was room for all; not due, but a seat "
+            "was free",
         },
         "asked_at": {**_TIME_OR_NULL, "description": "when it was asked for last, by this worker"},
         "asked_worth": {**_NUMBER_OR_NULL, "description": "what asking was worth then"},
@@ -339,6 +357,7 @@ _ERROR: Final = _object(
 
 SCHEMAS: Final[Schema] = {
     "Entry": _ENTRY,
+    "Audit": _AUDIT,
     "Leaderboard": _LEADERBOARD,
     "LeaderboardSummary": _SUMMARY,
     "Leaderboards": _LEADERBOARDS,

@@ -28,6 +28,7 @@ def test_a_leaderboard_has_the_published_shape() -> None:
         "metric": "retweets",
         "as_of": "2026-11-20T12:00:00.250Z",
         "tracked_posts": 7,
+        "audit": None,
         "entries": [
             {
                 "rank": 1,

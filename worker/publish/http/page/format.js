@@ -4,6 +4,7 @@ const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 });
 const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumSignificantDigits: 3 });
+const tenthPercent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 const exactPercent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 4 });
 const hundredths = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 2 });
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
@@ -87,4 +88,11 @@ export function movement(change, known) {
   return change > 0
     ? { way: "up", sign: `▲ ${count(change)}`, words: `up ${places}` }
     : { way: "down", sign: `▼ ${count(-change)}`, words: `down ${places}` };
+}
+
+/** How right boards are, in words; null: nobody knows. */
+export function auditWords(boards, audit) {
+  if (!audit) return `${boards}: not enough data to say how right they are`;
+  const [recall, low, high] = [audit.recall, audit.low, audit.high].map((share) => tenthPercent.format(share));
+  return `${boards} show about ${recall} of the right Posts (${low} to ${high})`;
 }

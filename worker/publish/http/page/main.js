@@ -2,7 +2,7 @@
 
 import { Board } from "./board.js";
 import { Choice } from "./choice.js";
-import { ago, boardTitle, campaignName, clockTime, count, keyOf, metricName, metricWords } from "./format.js";
+import { ago, auditWords, boardTitle, campaignName, clockTime, count, keyOf, metricName, metricWords } from "./format.js";
 import { Outlook } from "./outlook.js";
 import { Source } from "./source.js";
 
@@ -35,7 +35,9 @@ outlook();
 if (choice.made) chosen();
 source.list();
 
-function list({ campaigns, metrics, leaderboards }) {
+function list({ campaigns, metrics, audit, leaderboards }) {
+  byId("overall").hidden = leaderboards.length === 0;
+  byId("overall").textContent = auditWords("All boards", audit);
   there = new Set(leaderboards.map(keyOf));
   choice.offer(campaigns, metrics);
   if (choice.made) follow();
@@ -86,6 +88,8 @@ function connection(state) {
 function tick() {
   board.tick(source.now());
   byId("facts").textContent = shown ? facts() : "";
+  byId("audit").hidden = !shown?.entries.length;
+  byId("audit").textContent = shown ? auditWords("The campaign's boards", shown.audit) : "";
 }
 
 function facts() {

@@ -1,0 +1,45 @@
+"""Finds the Posts that cannot reach a board any more, a few at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from worker.planner.assessor import Assessor
+    from worker.planner.planner import Columns
+
+_MEASURED: Final = 2
+_LOOKED_AT: Final = 256
+"""Posts a plan, besides those that were answered: bars rise, and who is not asked is to be found too."""
+
+
+class Hopeless:
+    """Looks at who was just measured, and at all others in turn.
+
+    ``chance``: of belonging on any board before the tracking window is over, below which a Post is let go;
+    with 0 none ever is.
+    """
+
+    def __init__(self, assessor: Assessor, chance: float) -> None:
+        self._assessor = assessor
+        self._chance = chance
+        self._next = 0
+
+    def find(self, now: float, columns: Columns, fresh: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Rows of some that are hopeless; ``fresh`` were just measured."""
+        if self._chance <= 0:
+            return fresh[:0]
+        rows = np.union1d(fresh, self._some(len(columns.states)))
+        rows = rows[(columns.states[rows] == _MEASURED) & ~columns.in_flight[rows]]
+        chances = self._assessor.hopes(now, columns, rows)
+        found: NDArray[np.intp] = rows[chances < self._chance]
+        return found
+
+    def _some(self, rows: int) -> NDArray[np.intp]:
+        first = self._next if self._next < rows else 0
+        self._next = first + _LOOKED_AT
+        return np.arange(first, min(self._next, rows))
