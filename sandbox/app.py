@@ -29,7 +29,8 @@ class SandboxApp:
     def __init__(self, settings: SandboxSettings) -> None:
         self.world = World(settings.seed, growth_minutes=settings.growth_minutes)
         self.accounts = Accounts(settings.seed, settings.accounts, settings.owned)
-        self._clock = settings.clock
+        self._settings = settings
+        self._clock = settings.time
         self._api = Engagement(settings, self.world, self.accounts)
         truth = Truth(self.world, self.accounts)
         self._routes: Mapping[str, Mapping[str, Callable[[Request, float], Answer]]] = {
@@ -60,7 +61,9 @@ class SandboxApp:
 
     def _stats_now(self, _: Request, now: float) -> Answer:
         of_world = {"seed": self.world.seed, "growth_minutes": self.world.growth_minutes}
-        return Answer(200, {**self._api.stats.as_json(self._api.quota, now), "world": of_world})
+        of_clock = {"now": now, "speed": self._settings.clock_speed, "since": self._settings.since}
+        figures = self._api.stats.as_json(self._api.quota, now)
+        return Answer(200, {**figures, "world": of_world, "clock": of_clock})
 
     def _requests(self, request: Request, _: float) -> Answer:
         page = read_page(request)

@@ -54,7 +54,7 @@ class Engagement:
         self.oauth = OAuth(settings.consumer_key, settings.consumer_secret, accounts.all)
         self.quota = Quota(settings.requests_per_minute, settings.requests_per_second)
         self.faults = FaultDraw()
-        self.stats = Stats()
+        self.stats = Stats(self.quota.seconds)
         self.log = RequestLog(settings.kept_requests)
         self.reach = reach_of(settings)
         self._world = world
@@ -104,7 +104,7 @@ class Engagement:
             fault,
             asked,
             slow_seconds=self.faults.faults.slow_seconds,
-            limit=self.quota.limit,
+            limit=self.quota.told,
             now=now,
         )
         return _Reply(spoilt, ids if fault in WHOLE else 0, post_ids, fault)

@@ -1,4 +1,4 @@
-"""How many requests fall into a rolling minute: the quota of an app, and a record of the busiest minute."""
+"""How many requests fall into a rolling span: the quota of an app, and a record of the busiest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
-"""Seconds. A rolling minute is half open: what happened at ``t`` has left the window at ``t + 60``."""
+"""Seconds. A rolling span is half open: what happened at ``t`` has left a minute at ``t + 60``."""
 
 
 class Rolling:
@@ -36,51 +36,75 @@ class Rolling:
         return self._times[0] if self._times else None
 
 
-class Quota:
-    """At most ``limit`` requests in any rolling minute, and ``a_second`` in any second; 0 is without limit.
+def whole(rate: float) -> tuple[int, float]:
+    """What ``rate`` requests a minute are in whole requests: so many in any so many seconds.
 
-    A refused request takes nothing: a client that keeps knocking is let in as soon as its oldest request has
-    left the window.
+    60 is 60 in 60 s, 2.5 is 2 in 48 s, 0.25 is 1 in 240 s; 0, no limit, is 0 in 60 s.
+    """
+    if not rate:
+        return 0, MINUTE
+    requests = max(1, math.floor(rate))
+    return requests, MINUTE * requests / rate
+
+
+class Quota:
+    """At most ``rate`` requests in any rolling minute, and ``a_second`` in any second; 0 is without limit.
+
+    Of a fraction, the whole requests that ``whole`` gives in any rolling span of so many seconds. A refused
+    request takes nothing: a client that keeps knocking is let in as soon as its oldest request has left the
+    span.
     """
 
-    def __init__(self, limit: int, a_second: int = 0) -> None:
-        self.limit = limit
-        self._used = Rolling(MINUTE)
-        self._limits = (("minute", limit, self._used), ("second", a_second, Rolling(SECOND)))
+    def __init__(self, rate: float, a_second: int = 0) -> None:
+        self.rate = rate
+        self.requests, self.seconds = whole(rate)
+        self.told = math.ceil(rate)
+        """The rate as ``x-per-minute-limit`` gives it."""
+        self._let_in = {length: Rolling(length) for length in (MINUTE, self.seconds, SECOND)}
+        self._limits = (
+            ("minute", self.told, self.requests, self._let_in[self.seconds]),
+            ("second", a_second, a_second, self._let_in[SECOND]),
+        )
 
     @property
     def most(self) -> int:
         """The most requests let in during any rolling minute so far."""
-        return self._used.most
+        return self._let_in[MINUTE].most
+
+    @property
+    def most_in_a_span(self) -> int:
+        """The most requests let in during any rolling span so far."""
+        return self._let_in[self.seconds].most
 
     def take(self, now: float) -> bool:
-        """Let one request in at ``now`` (epoch seconds), unless a window is full."""
-        if any(limit and used.count(now) >= limit for _, limit, used in self._limits):
+        """Let one request in at ``now`` (epoch seconds), unless a span is full."""
+        if any(limit and used.count(now) >= limit for _, _, limit, used in self._limits):
             return False
-        for _, _, used in self._limits:
+        for used in self._let_in.values():
             used.add(now)
         return True
 
     def headers(self, now: float) -> tuple[tuple[str, str], ...]:
         """The rate headers as of ``now``; none of a limit that is not there.
 
-        ``x-per-minute-reset`` is the first whole epoch second at which at least one request more will be let
-        in than ``x-per-minute-remaining`` says; ``x-per-second-reset`` likewise.
+        ``x-per-minute-limit`` is the rate rounded up. ``x-per-minute-reset`` is the first whole epoch second
+        at which at least one request more will be let in than ``x-per-minute-remaining`` says;
+        ``x-per-second-reset`` likewise.
         """
         headers: tuple[tuple[str, str], ...] = ()
-        for unit, limit, used in self._limits:
+        for unit, told, limit, used in self._limits:
             if limit:
                 remaining = limit - used.count(now)
                 oldest = used.oldest()
                 frees = now if oldest is None else oldest + used.length
-                headers += rate_headers(limit, remaining, frees, unit)
+                headers += rate_headers(told, remaining, frees, unit)
         return headers
 
     def wait(self, now: float) -> int:
         """Whole seconds from ``now`` to when a request that was just refused will be let in."""
         frees = [
             oldest + used.length
-            for _, limit, used in self._limits
+            for _, _, limit, used in self._limits
             if limit and used.count(now) >= limit and (oldest := used.oldest()) is not None
         ]
         return math.ceil(max(frees, default=now)) - int(now)

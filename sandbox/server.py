@@ -49,7 +49,7 @@ async def running_sandbox(settings: SandboxSettings | None = None) -> AsyncItera
     app = SandboxApp(settings)
     open_ones: set[Connection] = set()
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(app.handle, settings.clock, open_ones),
+        lambda: Connection(app.handle, settings.time, open_ones),
         settings.host,
         settings.port,
         backlog=_BACKLOG,

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sandbox.quota import Rolling
+from sandbox.quota import MINUTE, Rolling
 
 if TYPE_CHECKING:
     from sandbox.quota import Quota
@@ -32,10 +32,14 @@ class _Tally:
 
 
 class Stats:
-    """Counters of the requests to ``/insights/engagement/…`` since the start. Other paths are not counted."""
+    """Counters of the requests to ``/insights/engagement/…`` since the start. Other paths are not counted.
 
-    def __init__(self) -> None:
-        self._received = Rolling()
+    ``span``: the seconds that the quota is counted in.
+    """
+
+    def __init__(self, span: float) -> None:
+        self._span = span
+        self._received = {length: Rolling(length) for length in (MINUTE, span)}
         self._requests = 0
         self._all = _Tally()
         self._by_endpoint: dict[str, _Tally] = {}
@@ -45,7 +49,8 @@ class Stats:
     def received(self, now: float) -> None:
         """A request came in, whatever becomes of it."""
         self._requests += 1
-        self._received.add(now)
+        for received in self._received.values():
+            received.add(now)
 
     def answered(self, endpoint: str, who: str, status: int, ids: int) -> None:
         """It was answered so, before the wire's faults; with ``ids`` in an answer that arrives whole.
@@ -68,10 +73,16 @@ class Stats:
         """The figures, as ``GET /sandbox/stats`` gives them. ``cpu_seconds`` is of the whole process."""
         return {
             "requests": self._requests,
-            "requests_in_the_last_minute": self._received.count(now),
-            "most_requests_in_a_minute": self._received.most,
+            "requests_in_the_last_minute": self._received[MINUTE].count(now),
+            "most_requests_in_a_minute": self._received[MINUTE].most,
             "most_let_in_a_minute": quota.most,
-            "requests_per_minute": quota.limit,
+            "requests_per_minute": quota.rate,
+            "span": {
+                "seconds": self._span,
+                "limit": quota.requests,
+                "most_requests": self._received[self._span].most,
+                "most_let_in": quota.most_in_a_span,
+            },
             "answers_by_status": _by_status(self._all.answers),
             "faults": dict(sorted(self._faults.items())),
             "ids_served": self._all.ids_served,

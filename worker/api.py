@@ -23,7 +23,7 @@ from worker.engagement import (
     Requester,
     RetryPolicy,
 )
-from worker.model import Seconds
+from worker.model import REAL_TIME, Seconds
 from worker.routes import Route
 from worker.settings.accounts import read_accounts
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.engagement import Credentials, Handles, Quota, Transport
-    from worker.model import Clock
+    from worker.model import Clock, Pace
     from worker.planner import Planner
     from worker.settings.sections import Engagement
     from worker.telemetry import Telemetry
@@ -66,8 +66,9 @@ def make_asker(
     handles: Handles | None = None,
     on_answer: Callable[[bytes], None] | None = None,
     transport: Transport | None = None,
+    pace: Pace = REAL_TIME,
 ) -> Asker:
-    """The client of the Engagement API. ``circuit`` is that of the app's own token."""
+    """The client of the Engagement API. ``circuit`` is that of the app's own token, ``pace`` the clock's."""
     # Retries are counted in our own metrics and told in our own words.
     stamina.instrumentation.set_on_retry_hooks([])
     transport = transport or HttpTransport(Seconds(engagement.timeout), engagement.in_flight)
@@ -81,6 +82,7 @@ def make_asker(
         clock=clock,
         telemetry=telemetry,
         on_answer=on_answer,
+        pace=pace,
     )
     return Asker(
         requester,
@@ -115,7 +117,7 @@ def _access(account: Account, engagement: Engagement, clock: Clock, telemetry: T
     if key is None or secret is None:
         raise ValueError("no consumer key and secret: the settings were not checked")
     return Access(
-        AccountSigner(key.get_secret_value(), secret.get_secret_value(), account),
+        AccountSigner(key.get_secret_value(), secret.get_secret_value(), account, clock),
         Circuit(Seconds(engagement.circuit_retry), clock, telemetry, account.handle),
         f"check the tokens of account {account.handle}, or ask it for its permission again",
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from worker.model import REAL_TIME, Seconds
 from worker.routes import Turns
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from worker.engagement import Asker, Quota
     from worker.engagement.quota import Permit
-    from worker.model import Clock, PostId, Seconds
+    from worker.model import Clock, Pace, PostId
     from worker.planner import Plan
     from worker.routes import Route
     from worker.telemetry import Telemetry
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _LONGEST_WAIT: Final = 1.0
-"""Seconds between two looks around, so that the loop is seen to be alive however long it waits."""
+"""The machine's seconds between two looks around: the loop is seen to be alive however long it waits."""
 
 
 class Dispatcher:
     """Asks for what the planner plans, as the quota and the number of requests in flight allow.
 
-    The plan is made when a permit is there, not before, so that it rests on the newest answers.
+    The plan is made when a permit is there, not before, so that it rests on the newest answers. ``pace`` is
+    the clock's.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Dispatcher:
         progressed: Callable[[], None],
         clock: Clock,
         telemetry: Telemetry,
+        pace: Pace = REAL_TIME,
     ) -> None:
         self._tracker = tracker
         self._turns = Turns(routes)
@@ -51,6 +55,7 @@ class Dispatcher:
         self._in_flight = in_flight
         self._progressed = progressed
         self._clock = clock
+        self._pace = pace
         self._telemetry = telemetry
         self._requests: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
@@ -66,10 +71,10 @@ class Dispatcher:
             self._progressed()
             self._raise_failures()
             self._telemetry.requests_in_flight.set(len(self._requests))
-            self._telemetry.quota_used.set(self._quota.used)
+            self._telemetry.quota_used.set(self._quota.limit.a_minute(self._quota.used))
             self._telemetry.quota_limit.set(self._quota.share)
             if len(self._requests) >= self._in_flight:
-                await self._wait(_LONGEST_WAIT)
+                await self._wait(math.inf)
             elif (paced := self._quota.wait()) > 0:
                 self._waited = self._waited or self._clock.monotonic()
                 await self._wait(paced, wake_early=False)
@@ -94,14 +99,14 @@ class Dispatcher:
     async def _plan(self) -> None:
         self._news.clear()
         started = self._clock.monotonic()
-        wait = _LONGEST_WAIT
+        wait = math.inf
         for route in self._turns.in_order():
             if (refused := self._asker.wait(route.account, route.query.endpoint)) > 0:
                 wait = min(wait, refused)
                 continue
             plan = self._plan_of(route)
             if plan.post_ids:
-                await self._send(route, plan.post_ids, started)
+                await self._send(route, plan, started)
                 return
             wait = min(wait, plan.wake_at - self._clock.now())
         self._waited = None
@@ -111,21 +116,21 @@ class Dispatcher:
         started = self._clock.monotonic()
         seats, standings = route.query.endpoint.seats, self._tracker.standings
         plan = route.planner.plan(self._clock.now(), route.lane, standings, seats)
-        self._telemetry.plan_seconds.observe(self._clock.monotonic() - started)
+        self._telemetry.plan_seconds.observe(self._pace.lasts(Seconds(self._clock.monotonic() - started)))
         route.due = plan.due
         self._tracker.retire_hopeless(plan.hopeless)
         self._telemetry.due.set(sum(other.due for other in self._turns.routes))
         return plan
 
-    async def _send(self, route: Route, post_ids: Sequence[PostId], planned_at: Seconds) -> None:
+    async def _send(self, route: Route, plan: Plan, planned_at: Seconds) -> None:
         permit = self._quota.try_take()
         if permit is None:
             return
         self._telemetry.quota_wait_seconds.observe(planned_at - self._waited if self._waited else 0.0)
         self._waited = None
-        self._turns.taken(route, len(post_ids))
-        route.lane.mark_asked(post_ids, self._clock.now())
-        request = asyncio.create_task(self._ask(route, post_ids, permit))
+        self._turns.taken(route, len(plan.post_ids), plan.worth)
+        route.lane.mark_asked(plan.post_ids, self._clock.now())
+        request = asyncio.create_task(self._ask(route, plan.post_ids, permit))
         self._requests.add(request)
         # Let the request be sent before planning the next.
         await asyncio.sleep(0)
@@ -141,8 +146,8 @@ class Dispatcher:
         self._tracker.answered(outcome, route.lane)
 
     async def _wait(self, seconds: float, *, wake_early: bool = True) -> None:
-        """Until something is new, or for so long."""
-        seconds = min(max(seconds, 0.0), _LONGEST_WAIT)
+        """Until something is new, or for so long by the clock."""
+        seconds = min(max(self._pace.lasts(Seconds(seconds)), 0.0), _LONGEST_WAIT)
         if not wake_early:
             await asyncio.sleep(seconds)
             return

@@ -85,6 +85,37 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a clock goes: ``speed`` times as fast as the machine's since ``since``, when both were equal.
+
+    Other than 1 in development only. What waits, waits by the machine; and what brokers tell is its time.
+    """
+
+    speed: float = 1.0
+    since: Timestamp = Timestamp(0.0)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the clock is the machine's."""
+        return self.speed == 1
+
+    def moment(self, machine: Timestamp) -> Timestamp:
+        """What the clock tells when the machine's tells this."""
+        return machine if self.is_real else Timestamp(self.since + self.speed * (machine - self.since))
+
+    def passed(self, machine: Seconds) -> Seconds:
+        """How much passes by the clock in so many of the machine's seconds."""
+        return Seconds(machine * self.speed)
+
+    def lasts(self, seconds: Seconds) -> Seconds:
+        """How many of the machine's seconds so many of the clock's last."""
+        return Seconds(seconds / self.speed)
+
+
+REAL_TIME: Final = Pace()
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a record stood."""
 

@@ -8,10 +8,11 @@ from worker import __version__
 from worker.board_metrics import board_metric
 from worker.boards import BoardsLimits
 from worker.catalogue import Endpoint
+from worker.clock import rest
 from worker.connections import KafkaConnections
 from worker.destination import Destination
 from worker.editions import Outlet
-from worker.engagement import Slots
+from worker.engagement import Limit, Slots
 from worker.formats.record import RecordReader
 from worker.intake import Forwarder, InputReader, SightingsReader, TopicNames
 from worker.intake.recent import RecentPosts
@@ -79,7 +80,6 @@ def make_planner(
 ) -> BoardGain:
     """The policy of what to ask next of an endpoint, of Posts that are ``owned`` by an account or not."""
     planner, metrics = settings.planner, [MetricName(metric) for metric in settings.boards.metrics]
-    recent = endpoint is Endpoint.LAST_28H
     # Of a Post that is owned, each endpoint's planner knows the half of its boards only.
     halved = owned and any(board_metric(metric).endpoint is Endpoint.LAST_28H for metric in metrics)
     return BoardGain(
@@ -93,14 +93,23 @@ def make_planner(
             max_unasked=Seconds(planner.max_unasked),
             retire_chance=0.0 if halved else planner.retire_chance,
         ),
-        TimingSettings(
-            linger=Seconds(planner.linger),
-            min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
-            interval_growth=planner.interval_growth,
-            recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
-        ),
+        make_timing(settings, endpoint),
         endpoint=endpoint,
         owned=owned,
+    )
+
+
+def make_timing(settings: Settings, endpoint: Endpoint) -> TimingSettings:
+    """When Posts of an endpoint are due."""
+    planner = settings.planner
+    recent = endpoint is Endpoint.LAST_28H
+    # A slot is open for half a headroom: with minutes between two, whoever waits for more Posts misses it.
+    lingers = settings.engagement.requests_per_minute >= 1
+    return TimingSettings(
+        linger=Seconds(planner.linger if lingers else 0.0),
+        min_interval=Seconds(planner.min_interval_28h if recent else planner.min_interval),
+        interval_growth=planner.interval_growth,
+        recheck_unavailable=Seconds(settings.watchlist.recheck_unavailable),
     )
 
 
@@ -183,6 +192,7 @@ def make_partials_writer(
     producer: Any,  # noqa: ANN401 -- kafka-python is untyped
     *,
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> PartialsWriter:
     """What tells the other workers of our boards."""
@@ -190,8 +200,8 @@ def make_partials_writer(
         merger,
         ownership,
         Sending(producer, TopicNames(settings.kafka.group).partials, _KAFKA_PUBLISH_TIMEOUT),
-        destination=Destination("partials", clock, telemetry),
-        interval=Seconds(settings.publish.partials_interval),
+        destination=Destination("partials", machine, telemetry),
+        interval=rest(settings.clock.pace, settings.publish.partials_interval),
         clock=clock,
         telemetry=telemetry,
     )
@@ -224,9 +234,10 @@ def make_input_reader(
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> InputReader:
-    """What reads the input topics and forwards."""
+    """What reads the input topics, by the machine's clock, and forwards."""
     kafka, intake = settings.kafka, settings.intake
     forwarder = Forwarder(
         producer,
@@ -246,7 +257,7 @@ def make_input_reader(
         session=Seconds(kafka.session_timeout),
         failed=failed,
         progressed=progressed,
-        clock=clock,
+        clock=machine,
         telemetry=telemetry,
     )
 
@@ -261,10 +272,10 @@ def make_sightings_reader(
     membership: Membership,
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
-    clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> SightingsReader:
-    """What reads the ``sightings`` partitions that this worker owns."""
+    """What reads the ``sightings`` partitions that this worker owns, by the machine's clock."""
     session = Seconds(settings.kafka.session_timeout)
     return SightingsReader(
         consumer,
@@ -278,8 +289,9 @@ def make_sightings_reader(
         prove_every=prove_every(session),
         failed=failed,
         progressed=progressed,
-        clock=clock,
+        clock=machine,
         telemetry=telemetry,
+        pace=settings.clock.pace,
     )
 
 
@@ -292,6 +304,7 @@ def make_journal(
     failed: Callable[[BaseException], None],
     progressed: Callable[[], None],
     clock: Clock,
+    machine: Clock,
     telemetry: Telemetry,
 ) -> Journal:
     """What keeps the Watchlist in Kafka."""
@@ -308,15 +321,16 @@ def make_journal(
         failed=failed,
         progressed=progressed,
         clock=clock,
+        machine=machine,
         telemetry=telemetry,
     )
 
 
 def make_slots(settings: Settings, clock: Clock) -> Slots:
-    """The contract's minute as all workers share it."""
+    """The contract's time as all workers share it."""
     engagement = settings.engagement
     return Slots(
-        engagement.requests_per_minute,
+        Limit.of(engagement.requests_per_minute),
         settings.kafka.sightings_partitions,
         Seconds(engagement.headroom),
         clock,
@@ -324,10 +338,10 @@ def make_slots(settings: Settings, clock: Clock) -> Slots:
 
 
 def make_membership(settings: Settings, slots: Slots, clock: Clock) -> Membership:
-    """What gives this worker its share of the slots."""
+    """What gives this worker its share of the slots. The brokers' session is timed by a machine's clock."""
     return Membership(
         slots,
-        Seconds(settings.kafka.session_timeout),
+        settings.clock.pace.passed(Seconds(settings.kafka.session_timeout)),
         clock,
         alone_goes_on=settings.engagement.ask_without_kafka,
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -14,16 +12,16 @@ from worker import __version__, api, parts
 from worker.api_watch import ApiWatch
 from worker.audits import Audits
 from worker.clients import connect
-from worker.clock import SystemClock
+from worker.clock import SystemClock, at_pace, rest, sleeping, warn_of_pace
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.engagement import Circuit, Handles, Quota
 from worker.handles_topic import HandlesTopic
+from worker.house import House
 from worker.intake import BrokerWatch, Inbox, InputReader, Joining, SightingsReader, TopicNames
 from worker.interpreter import calm_the_collector, lengthen_turns
 from worker.limits import tell_limits
 from worker.logs import KafkaErrors
-from worker.memory import MemoryWatch, resident_bytes
 from worker.model import Seconds
 from worker.owner import Owner
 from worker.ownership import Ownership
@@ -46,11 +44,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_COUNT_EVERY: Final = 1.0
-_YOUNG: Final = 1
-"""The generation up to which objects are young to the collector."""
-_RETIRE_EVERY: Final = 5
-"""Counts between two looks for Posts to retire."""
 _FINISH_TIMEOUT: Final = Seconds(1.5)
 _AFTER_REQUESTS: Final = 3.0
 """Of ``run.stop_timeout``: what is left for publishing and letting go when requests in flight took long."""
@@ -58,20 +51,25 @@ _LAST_MOMENT: Final = 1.0
 
 
 class Worker:
-    """All parts of a running worker. Make it in the event loop that runs it."""
+    """All parts of a running worker. Make it in the event loop that runs it.
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, clock: Clock | None = None) -> None:
+    ``clock`` is what Posts, counts and the quota live by; ``machine`` is for brokers, sockets and loops.
+    """
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, machine: Clock | None = None) -> None:
         self.settings = settings
         self.telemetry = telemetry
-        self.clock = clock = clock or SystemClock()
+        self.machine = machine = machine or SystemClock()
+        self._pace = settings.clock.pace
+        self.clock = clock = at_pace(self._pace, machine)
         self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
-        self._progress = Progress(Seconds(settings.run.stalled_after), clock, telemetry)
+        self._progress = Progress(Seconds(settings.run.stalled_after), machine, telemetry)
         self._names = TopicNames(settings.kafka.group)
         self._kafka = KafkaConnections(settings.kafka)
         session = Seconds(settings.kafka.session_timeout)
-        self._joining_input = Joining("input", session, clock, telemetry)
-        self._joining_owners = Joining("sightings", session, clock, telemetry)
+        self._joining_input = Joining("input", session, machine, telemetry)
+        self._joining_owners = Joining("sightings", session, machine, telemetry)
         self._inbox = Inbox()
         self._ownership = Ownership(settings.kafka.sightings_partitions)
         self._accounts = api.make_accounts(settings.engagement.accounts_file)
@@ -86,6 +84,7 @@ class Worker:
             failed=self.fail,
             progressed=self._progress.of("journal"),
             clock=clock,
+            machine=machine,
             telemetry=telemetry,
         )
         self._planners = {
@@ -99,9 +98,10 @@ class Worker:
             Audits(self._planners.values()),
             failed=self.fail,
             clock=clock,
+            machine=machine,
             telemetry=telemetry,
         )
-        self._quota = Quota(settings.engagement.requests_per_minute, clock, slots=slots)
+        self._quota = Quota(slots.limit, clock, sleeping(self._pace), slots=slots)
         self._circuit = Circuit(Seconds(settings.engagement.circuit_retry), clock, telemetry)
         self._handles_topic = HandlesTopic(self._names.handles, self._learn_handle, self.fail)
         self._handles = Handles(
@@ -119,6 +119,7 @@ class Worker:
             circuit=self._circuit,
             clock=clock,
             telemetry=telemetry,
+            pace=self._pace,
         )
         self._dispatcher = self._make_dispatcher()
         watching = parts.make_watch_connections(settings.kafka)
@@ -126,9 +127,18 @@ class Worker:
             watching.admin, settings.kafka.bootstrap_servers, failed=self.fail, telemetry=telemetry
         )
         self._kafka_errors = KafkaErrors()
-        self._memory = MemoryWatch(settings.run.memory_warning, resident_bytes)
         self._watchdog = Watchdog(self._progress, self._loop)
         self._api_watch = ApiWatch(settings.engagement.url, telemetry)
+        self._house = House(
+            self.tracker,
+            self._handles,
+            self._api_watch,
+            self._watch,
+            self._membership,
+            kafka_errors=self._kafka_errors,
+            memory_warning=settings.run.memory_warning,
+            clock=clock,
+        )
         self._http = HttpPublisher(max_streams=settings.publish.http.max_streams, telemetry=telemetry)
         views = Views(
             self.tracker,
@@ -143,12 +153,13 @@ class Worker:
             progress=self._progress,
             watch=self._watch,
             api=self._api_watch,
+            pace=self._pace,
         )
-        planner = self._planners[self.tracker.watchlist.app]
-        self._outlook = self._sharing.make_outlook(planner, self._http.boards)
+        self._outlook = self._sharing.make_outlook(self._planners.values(), self._http.boards)
         self.server = parts.make_server(
             settings, views, self._http, handles=self._handles, outlook=self._outlook, telemetry=telemetry
         )
+        telemetry.last_measurement.set(clock.now())
         tell_limits(settings, telemetry)
 
     @contextlib.asynccontextmanager
@@ -166,7 +177,7 @@ class Worker:
             producer, input_reader, sightings_reader = await self._connect(stack)
             kafka = parts.make_kafka_publisher(self.settings, self.telemetry)
             outlets = parts.make_outlets(
-                self.settings, self._http, kafka, clock=self.clock, telemetry=self.telemetry
+                self.settings, self._http, kafka, clock=self.machine, telemetry=self.telemetry
             )
             editions = self._sharing.make_editions(outlets)
             partials = self._sharing.make_writer(producer)
@@ -185,7 +196,7 @@ class Worker:
                 self._task(owner.run(), "watchlist"),
                 self._task(self._journal.run(), "journal"),
                 self._task(self._publish_editions(editions), "editions"),
-                self._task(self._keep_house(), "house"),
+                self._task(self._house.keep(), "house"),
                 self._task(self._outlook.run(), "outlook"),
                 self._task(self.server.wait(), "http"),
                 self._task(partials.run(), "partials"),
@@ -258,6 +269,7 @@ class Worker:
             failed=self.fail,
             progressed=self._progress.of("input"),
             clock=self.clock,
+            machine=self.machine,
             telemetry=self.telemetry,
         )
         sightings_reader = parts.make_sightings_reader(
@@ -269,7 +281,7 @@ class Worker:
             membership=self._membership,
             failed=self.fail,
             progressed=self._progress.of("sightings"),
-            clock=self.clock,
+            machine=self.machine,
             telemetry=self.telemetry,
         )
         return producer, input_reader, sightings_reader
@@ -290,6 +302,7 @@ class Worker:
             api=engagement.url,
             requests_per_minute=engagement.requests_per_minute,
         )
+        warn_of_pace(self._pace, self.clock)
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -340,26 +353,12 @@ class Worker:
 
     async def _publish_editions(self, editions: Editions) -> None:
         progressed = self._progress.of("publisher")
+        pause = rest(self._pace, self.settings.publish.interval)
         while True:
             progressed()
             editions.publish()
             self._sharing.tend()
-            await asyncio.sleep(self.settings.publish.interval)
-
-    async def _keep_house(self) -> None:
-        for number in itertools.count():
-            if number % _RETIRE_EVERY == 0:
-                self.tracker.retire(self.clock.now())
-                self.tracker.tell_longest_unasked(self.clock.now())
-            self.tracker.count()
-            self._handles.tell()
-            self._api_watch.look()
-            self._membership.look(self._watch)
-            if self._kafka_errors.take():
-                # kafka-python leaves a socket of each try to the collector, which we have look rarely.
-                gc.collect(_YOUNG)
-            self._memory.look()
-            await asyncio.sleep(_COUNT_EVERY)
+            await asyncio.sleep(pause)
 
     # The parts that are made of others
 
@@ -378,6 +377,7 @@ class Worker:
             progressed=self._progress.of("planner"),
             clock=self.clock,
             telemetry=self.telemetry,
+            pace=self._pace,
         )
 
     def _make_owner(self, sightings_reader: SightingsReader) -> Owner:

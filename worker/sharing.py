@@ -15,7 +15,7 @@ from worker.partials_topic import PartialsTopic
 from worker.publisher_role import PublisherRole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from worker.audits import Audits
     from worker.editions import Outlet
@@ -35,7 +35,8 @@ _WRITER_BYTES: Final = 4
 class Sharing:
     """Joins them. Make it in the event loop that runs the worker.
 
-    ``failed`` hears of a fault of ours in the thread that reads.
+    ``failed`` hears of a fault of ours in the thread that reads. ``machine`` is the clock that publishing is
+    timed by.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class Sharing:
         *,
         failed: Callable[[BaseException], None],
         clock: Clock,
+        machine: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._settings = settings
         self._tracker = tracker
         self._ownership = ownership
         self._clock = clock
+        self._machine = machine
         self._telemetry = telemetry
         self._role: PublisherRole | None = None
         writer = secrets.token_hex(_WRITER_BYTES)
@@ -82,18 +85,18 @@ class Sharing:
             self.merger,
             editions,
             outlets,
-            clock=self._clock,
+            clock=self._machine,
             telemetry=self._telemetry,
         )
         self._role.look()
         return editions
 
-    def make_outlook(self, planner: BoardGain, boards: LiveBoards) -> Outlook:
-        """What the one that publishes simulates for all: what more of the contract would give them."""
+    def make_outlook(self, planners: Iterable[BoardGain], boards: LiveBoards) -> Outlook:
+        """What the one that publishes simulates for all; of the ``planners`` the app's is the first."""
         outlook = parts.make_outlook(
             self._settings,
             self._tracker,
-            planner,
+            next(iter(planners)),
             boards,
             lambda: self._role is not None and self._role.held,
             clock=self._clock,
@@ -116,6 +119,7 @@ class Sharing:
             self._ownership,
             producer,
             clock=self._clock,
+            machine=self._machine,
             telemetry=self._telemetry,
         )
 

@@ -43,7 +43,7 @@ BOARD_LEFT_OUT_HELP: Final = "Board series not exported because of publish.prome
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _LATENCY_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
-_WAIT_BUCKETS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_WAIT_BUCKETS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1200)
 _SEAT_BUCKETS: Final = (1, 5, 10, 25, 50, 100, 150, 200, 225, 250)
 
 
@@ -245,6 +245,11 @@ class Telemetry:
             ["outcome"],  # measured, unavailable, refused, forbidden, failed, asked_again
             registry=registry,
         )
+        self.last_measurement = Gauge(
+            "toptweets_last_measurement_timestamp_seconds",
+            "Time of the last answer that measured a Post; until there is one, of the worker's start",
+            registry=registry,
+        )
         self.requests_in_flight = Gauge(
             "toptweets_requests_in_flight", "Requests to the Engagement API under way", registry=registry
         )
@@ -253,11 +258,13 @@ class Telemetry:
         )
         self.quota_limit = Gauge(
             "toptweets_quota_requests_per_minute",
-            "Requests allowed in a rolling minute: this worker's share of the contract at the moment",
+            "Requests allowed a minute: this worker's share of the contract at the moment",
             registry=registry,
         )
         self.quota_used = Gauge(
-            "toptweets_quota_used_requests", "Requests counted in the last rolling minute", registry=registry
+            "toptweets_quota_used_requests",
+            "Requests a minute that are used up: those held in the contract's rolling span",
+            registry=registry,
         )
         self.quota_wait_seconds = Histogram(
             "toptweets_quota_wait_seconds",

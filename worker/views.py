@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from worker.board_metrics import board_metric
 from worker.intake.forwarder import partition_of
+from worker.model import REAL_TIME
+from worker.moments import as_iso
 from worker.publish.http.views import BoardChance, Elsewhere, Health, Planning, PostView
 from worker.watchlist import State
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from worker.intake import BrokerWatch, Joining
     from worker.journal import Journal
     from worker.merging import Merger
-    from worker.model import Clock, PostId, Timestamp
+    from worker.model import Clock, Pace, PostId, Timestamp
     from worker.ownership import Ownership
     from worker.planner import BoardGain, Stake
     from worker.progress import Progress
@@ -46,6 +48,7 @@ class Views:
         progress: Progress,
         watch: BrokerWatch,
         api: ApiWatch,
+        pace: Pace = REAL_TIME,
     ) -> None:
         self._tracker = tracker
         self._planners = planners
@@ -59,6 +62,7 @@ class Views:
         self._progress = progress
         self._watch = watch
         self._api = api
+        self._pace = pace
 
     def post(self, post_id: PostId) -> PostView | Elsewhere | None:
         """What is known of a Post; ``None`` when it is not tracked, and ours to track."""
@@ -107,8 +111,15 @@ class Views:
             "journal": self._journal.describe(),
             "kafka": self._watch.down or "answers",
             "api": self._circuit.reason or self._api.describe(),
+            "clock": self._describe_clock(),
         }
         return Health(self._ownership.restored and self._merger.complete, checks)
+
+    def _describe_clock(self) -> str:
+        if self._pace.is_real:
+            return "real time"
+        told, since = as_iso(self._clock.now()), as_iso(self._pace.since)
+        return f"for development: {self._pace.speed:g} times as fast as real time since {since}; it is {told}"
 
     def _describe_sightings(self) -> str:
         """What is owned and read; and, as that is not lost at once, whether the group is joined meanwhile."""

@@ -119,7 +119,7 @@ def budget() -> list[Json]:
     return [
         over_time(
             "Budget",
-            "Requests of the last rolling minute, of all workers, and what they are allowed together.",
+            "Requests a minute held against the quota, of all workers, and what they are allowed together.",
             query("sum(toptweets_quota_used_requests)", "used"),
             query("sum(toptweets_quota_requests_per_minute)", "allowed"),
             unit="reqpm",

@@ -27,6 +27,7 @@ from worker.engagement import (
     Circuit,
     FixedToken,
     HttpTransport,
+    Limit,
     Outcome,
     Query,
     Quota,
@@ -49,19 +50,20 @@ OLDEST: Final = UNTIL - 172_800
 
 
 class FastClock:
-    """A minute lasts 0.6 s, for the client as for the sandbox."""
+    """A minute lasts 0.6 s, for the client as for the sandbox, or as much less as the speed is higher."""
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = SPEED) -> None:
         self._started = time.monotonic()
+        self._speed = speed
 
     def now(self) -> Timestamp:
         return Timestamp(BEGIN + self.monotonic())
 
     def monotonic(self) -> Seconds:
-        return Seconds((time.monotonic() - self._started) * SPEED)
+        return Seconds((time.monotonic() - self._started) * self._speed)
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / SPEED)
+        await asyncio.sleep(seconds / self._speed)
 
 
 QUERY = Query(Endpoint.TOTALS, PUBLIC_METRICS)
@@ -133,17 +135,18 @@ class Meeting:
 @asynccontextmanager
 async def meeting(
     *,
-    limit: int = 6000,
-    contract: int | None = None,
+    limit: float = 6000,
+    contract: float | None = None,
     credentials: Callable[[str, Transport], Credentials] | None = None,
+    speed: float = SPEED,
 ) -> AsyncIterator[Meeting]:
     """A sandbox with this limit, and a client that believes in ``contract``."""
     stamina.instrumentation.set_on_retry_hooks([])
-    clock = FastClock()
+    clock = FastClock(speed)
     async with running_sandbox(SandboxSettings(requests_per_minute=limit, clock=clock.now)) as sandbox:
         transport = HttpTransport(Seconds(0.4), 8)
         telemetry = Telemetry(CollectorRegistry())
-        quota = Quota(contract or limit, clock, clock.sleep)
+        quota = Quota(Limit.of(contract or limit), clock, clock.sleep)
         circuit = Circuit(Seconds(300.0), clock, telemetry)
         make = credentials or (lambda _url, _api: FixedToken("sandbox-token"))
         requester = Requester(
@@ -241,12 +244,27 @@ def test_no_rolling_minute_of_the_server_has_more_requests_than_the_limit(limit:
     run(work())
 
 
+@pytest.mark.parametrize("limit", [0.1, 0.25, 1.5, 2.5])
+def test_no_rolling_span_of_a_fraction_has_more_requests_than_the_server_lets_in(limit: float) -> None:
+    async def work() -> None:
+        async with meeting(limit=limit, speed=2000) as met:
+            await met.have_it_fail(**{"500": 0.2, "plain": 0.2})
+            await met.ask_all(batches(6, 3), in_flight=4)
+            stats = await met.stats()
+            assert stats["requests"] >= 6
+            assert stats["span"]["most_requests"] == stats["span"]["limit"] == max(1, int(limit))
+            assert stats["requests_per_minute"] == limit
+            assert "429" not in stats["answers_by_status"]
+
+    run(work())
+
+
 def test_a_limit_lower_than_the_contract_is_learned_from_the_answers() -> None:
     async def work() -> None:
         async with meeting(limit=30, contract=300) as met:
             outcomes = await met.ask_all(batches(60, 3))
             assert not any(outcome.again for outcome in outcomes)
-            assert met.quota.limit == 30
+            assert met.quota.limit.rate == 30
             answers = (await met.stats())["answers_by_status"]
             assert answers.get("429", 0) <= 4
 

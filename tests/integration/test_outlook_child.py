@@ -43,7 +43,7 @@ def own_children() -> list[int]:
 
 def simulates(child: int) -> bool:
     """Whether it is through with its imports: a world takes more memory than they do."""
-    return resident(child) > 85_000_000
+    return resident(child) > 75_000_000
 
 
 def ended(script: str) -> str:

@@ -189,6 +189,11 @@ def test_explain_asks_nothing_and_needs_no_token(tmp_path: Path, monkeypatch: py
     assert result.exit_code == 0, result.output
     assert "bearer token of the app: 6 requests" in result.stdout
     assert "about 3 min at 2 requests a minute" in result.stdout
+    result = report("ids.txt", "--explain", "--quota-share", "0.03125")
+    assert "about 24 min at 1 request in 240 s" in result.stdout
+    result = report("ids.txt", "--explain", "--quota-share", "0.0001")
+    assert result.exit_code == 2
+    assert "--quota-share 0.0001: of 8 requests a minute it leaves less than 0.001" in result.stderr
     assert not (tmp_path / "report").exists()
     period = ("--endpoint", "historical", "--start", "70d", "--end", "1h")
     result = report("ids.txt", "--explain", *period, "--group-by", "day")

@@ -75,6 +75,27 @@ def test_the_first_record_that_is_not_before_a_moment_is_found(
     assert [found[one] for one in partitions] == offsets
 
 
+def test_it_is_found_in_many_partitions_where_many_records_came_late(broker: Broker) -> None:
+    """What kafka-python fetched of one partition, while another one was read, must not hold that up later."""
+    topic, minute = broker.create_topic(partitions=3), 60.0
+    with closing(KafkaProducer(bootstrap_servers=broker.bootstrap, enable_idempotence=False)) as producer:
+        for minutes_ago in range(1200, 0, -1):
+            late = minutes_ago - 45 if minutes_ago % 3 == 0 else minutes_ago
+            for number in range(3):
+                at = round((NOW - max(late, 0) * minute) * 1000)
+                producer.send(topic, b"x", partition=number, timestamp_ms=at)
+        producer.flush(timeout=30)
+    partitions = [Partition(topic, number) for number in range(3)]
+    reader = KafkaConsumer(
+        bootstrap_servers=broker.bootstrap, enable_auto_commit=False, max_poll_records=2000
+    )
+    with closing(reader) as consumer:
+        rewind = Rewind(consumer, 5.0)
+        found = rewind.find(Timestamp(NOW - 600 * minute), partitions)
+        assert set(found.values()) == {1200 - 645}
+        assert rewind.find(BEGINNING, partitions) == dict.fromkeys(partitions, 0)
+
+
 def test_where_the_first_records_are_gone_the_beginning_is_what_is_left(broker: Broker) -> None:
     if broker.kind != "apache":
         pytest.skip("Tansu keeps every record")

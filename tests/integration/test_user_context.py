@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from sandbox.server import SandboxSettings, running_sandbox
 from worker.catalogue import SERIES_METRICS, TOTALS_METRICS, Endpoint, Reach
-from worker.clock import SystemClock
+from worker.clock import SystemClock, at_pace
 from worker.engagement import (
     Access,
     Account,
@@ -28,13 +28,14 @@ from worker.engagement import (
     Circuit,
     FixedToken,
     HttpTransport,
+    Limit,
     Query,
     Quota,
     Requester,
     RetryPolicy,
     Window,
 )
-from worker.model import NOT_AVAILABLE, PostId, Seconds, Timestamp, first_post_id
+from worker.model import NOT_AVAILABLE, REAL_TIME, Pace, PostId, Seconds, Timestamp, first_post_id
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -88,10 +89,13 @@ class Meeting:
 
 
 @asynccontextmanager
-async def meeting() -> AsyncIterator[Meeting]:
+async def meeting(pace: Pace = REAL_TIME) -> AsyncIterator[Meeting]:
     stamina.instrumentation.set_on_retry_hooks([])
+    settings = SandboxSettings(
+        requests_per_minute=0, owned=0.8, clock_speed=pace.speed, clock_since=str(pace.since)
+    )
     async with (
-        running_sandbox(SandboxSettings(requests_per_minute=0, owned=0.8)) as sandbox,
+        running_sandbox(settings) as sandbox,
         httpx.AsyncClient(base_url=sandbox.url) as http,
     ):
         told = (await http.get("/sandbox/accounts")).json()
@@ -99,19 +103,19 @@ async def meeting() -> AsyncIterator[Meeting]:
             Account(one["handle"], one["account_id"], one["token"], one["token_secret"])
             for one in told["accounts"][:2]
         )
-        clock, telemetry = SystemClock(), Telemetry(CollectorRegistry())
+        clock, telemetry = at_pace(pace, SystemClock()), Telemetry(CollectorRegistry())
         transport = HttpTransport(Seconds(5), 4)
         requester = Requester(
             sandbox.url,
             transport=transport,
-            quota=Quota(100_000, clock),
+            quota=Quota(Limit.of(100_000), clock),
             retries=RetryPolicy(3, Seconds(0.01), Seconds(0.02)),
             clock=clock,
             telemetry=telemetry,
         )
 
         def access(account: Account) -> Access:
-            signer = AccountSigner(told["consumer_key"], told["consumer_secret"], account)
+            signer = AccountSigner(told["consumer_key"], told["consumer_secret"], account, clock)
             circuit = Circuit(Seconds(300), clock, telemetry, account.handle)
             return Access(signer, circuit, f"check {account.handle}")
 
@@ -149,6 +153,18 @@ def test_an_owned_post_has_all_seven_totals_and_they_are_the_truth() -> None:
             at = int(outcome.counts[0].measured_at)
             assert table(outcome, TOTALS_METRICS) == await met.truth(posts, at=at, endpoint="totals")
             assert met.used == [met.ours.handle]
+
+    asyncio.run(work())
+
+
+def test_signatures_hold_and_counts_are_the_truth_by_a_fast_clock_that_is_hours_ahead() -> None:
+    async def work() -> None:
+        async with meeting(Pace(60.0, Timestamp(round(time.time()) - 600))) as met:
+            posts = await met.posts_of(met.ours, 20)
+            outcome = await met.asker.ask(RECENT, posts, met.ours)
+            at = outcome.counts[0].measured_at
+            assert at > time.time() + 9 * HOUR
+            assert table(outcome, SERIES_METRICS) == await met.truth(posts, at=int(at), endpoint="28hr")
 
     asyncio.run(work())
 

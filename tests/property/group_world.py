@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.unit.engagement.fakes import NOON
-from worker.engagement import Quota, Slot, Slots
+from worker.engagement import Limit, Quota, Slot, Slots
 from worker.model import Seconds, Timestamp
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from worker.engagement.quota import Permit
 
-MINUTE = 60.0
 ROUNDING = 1e-5
 """Seconds: a float of Unix time knows a quarter of a microsecond."""
 
@@ -31,11 +30,12 @@ ROUNDING = 1e-5
 class Terms:
     """What all agree on, and how bad the world is.
 
+    ``rate``: requests a minute of the contract.
     ``skew``: clocks are off by at most so much, either way. ``latency``: the longest of an answer.
     ``counted``: the API counts a request at most so long after it left. ``lag``: how late a loop comes back.
     """
 
-    limit: int
+    rate: float
     partitions: int
     headroom: float
     skew: float
@@ -43,6 +43,15 @@ class Terms:
     counted: float
     lag: float
     session: float = 6.0
+
+    @property
+    def limit(self) -> Limit:
+        return Limit.of(self.rate)
+
+    @property
+    def span(self) -> float:
+        """Seconds of the grid that have as many slots as the limit has requests."""
+        return self.limit.seconds + self.headroom
 
 
 @dataclass
@@ -263,10 +272,10 @@ def slot_of(permit: Permit) -> Slot:
     return slot
 
 
-def most_in_a_minute(times: list[float]) -> int:
-    """The most in any rolling minute, half open: what happened at t has left at t + 60."""
+def most_in(seconds: float, times: list[float]) -> int:
+    """The most in any rolling span, half open: what happened at t has left a minute at t + 60."""
     times = sorted(times)
     return max(
-        (number + 1 - bisect_right(times, at - MINUTE + ROUNDING) for number, at in enumerate(times)),
+        (number + 1 - bisect_right(times, at - seconds + ROUNDING) for number, at in enumerate(times)),
         default=0,
     )

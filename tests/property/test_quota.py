@@ -1,4 +1,4 @@
-"""The quota, as the API counts it: whatever latencies, idle times and workers, no rolling minute has more."""
+"""The quota, as the API counts it: whatever latencies and idle times, no rolling span has too many."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.engagement.fakes import NOON, SetClock
-from worker.engagement import Quota
+from worker.engagement import Limit, Quota
 
 if TYPE_CHECKING:
     from worker.engagement.quota import Permit
@@ -31,8 +31,15 @@ class Request:
     hold: float = 0.0
 
 
-LATENCIES = st.floats(0, 2) | st.floats(0, 200) | st.sampled_from([0.0, 59.999, 60.0, 60.001, 119.9])
-IDLE = st.just(0.0) | st.floats(0, 150)
+RATES = st.integers(1, 20) | st.sampled_from([0.05, 0.1, 0.25, 0.9, 1.5, 2.5]) | st.floats(0.02, 20)
+"""Requests a minute."""
+LATENCIES = (
+    st.floats(0, 2)
+    | st.floats(0, 200)
+    | st.floats(0, 3000)
+    | st.sampled_from([0.0, 59.999, 60.0, 60.001, 119.9])
+)
+IDLE = st.just(0.0) | st.floats(0, 150) | st.floats(0, 3000)
 TOLD = st.fixed_dictionaries(
     {},
     optional={
@@ -47,11 +54,11 @@ ANY = st.builds(Request, LATENCIES, st.floats(0, 1), IDLE, TOLD, st.just(0.0) | 
 
 
 def simulate(
-    limit: int, in_flight: int, requests: list[Request], start: float
+    rate: float, in_flight: int, requests: list[Request], start: float
 ) -> tuple[list[float], list[float]]:
     """When each request left, and when the API counted it."""
     clock = SetClock(start)
-    quota = Quota(limit, clock)
+    quota = Quota(Limit.of(rate), clock)
     under_way: list[tuple[float, int, Permit, Request]] = []
     left: list[float] = []
     counted: list[float] = []
@@ -70,7 +77,7 @@ def simulate(
         while len(under_way) >= in_flight:
             pass_time(under_way[0][0])
         while (wait := quota.wait()) > 0:
-            assert wait <= 15 * MINUTE
+            assert wait <= max(15 * MINUTE, Limit.of(rate).seconds + 1)
             assert quota.try_take() is None
             pass_time(clock.at + wait)
         permit = quota.try_take()
@@ -81,52 +88,57 @@ def simulate(
     return left, sorted(counted)
 
 
-def most_in_a_minute(times: list[float]) -> int:
-    """The most in any rolling minute, half open: what happened at t has left at t + 60."""
-    return max(number + 1 - bisect_left(times, at - MINUTE + 1e-6) for number, at in enumerate(times))
+def keeps(rate: float, times: list[float]) -> bool:
+    """Whether no rolling span holds more than its limit, half open: of 1 a minute, t has left at t + 60."""
+    limit = Limit.of(rate)
+    return all(
+        number + 1 - bisect_left(times, at - limit.seconds + 1e-6) <= limit.requests
+        for number, at in enumerate(times)
+    )
 
 
 @given(
-    st.integers(1, 20),
+    RATES,
     st.integers(1, 30),
     st.lists(WELL, min_size=1, max_size=80),
     st.sampled_from([0.0, 1e5, 1e9]),
 )
 @settings(deadline=None, max_examples=500)
-def test_no_rolling_minute_of_the_api_holds_more_than_the_limit(
-    limit: int, in_flight: int, requests: list[Request], start: float
+def test_no_rolling_span_of_the_api_holds_more_than_the_limit(
+    rate: float, in_flight: int, requests: list[Request], start: float
 ) -> None:
-    left, counted = simulate(limit, in_flight, requests, start)
-    assert most_in_a_minute(counted) <= limit
-    assert most_in_a_minute(left) <= limit
+    left, counted = simulate(rate, in_flight, requests, start)
+    assert keeps(rate, counted)
+    assert keeps(rate, left)
 
 
-@given(st.integers(1, 20), st.integers(1, 30), st.lists(ANY, min_size=1, max_size=60))
+@given(RATES, st.integers(1, 30), st.lists(ANY, min_size=1, max_size=60))
 @settings(deadline=None)
 def test_nothing_that_the_api_says_raises_the_limit_or_stops_for_ever(
-    limit: int, in_flight: int, requests: list[Request]
+    rate: float, in_flight: int, requests: list[Request]
 ) -> None:
-    _, counted = simulate(limit, in_flight, requests, 0.0)
-    assert most_in_a_minute(counted) <= limit
+    _, counted = simulate(rate, in_flight, requests, 0.0)
+    assert keeps(rate, counted)
 
 
-@given(st.integers(1, 200), st.lists(WELL, min_size=2, max_size=80))
+@given(RATES | st.integers(1, 200), st.lists(WELL, min_size=2, max_size=80))
 @settings(deadline=None)
 def test_requests_are_spaced_by_the_pace_after_a_start_and_after_idle_times(
-    limit: int, requests: list[Request]
+    rate: float, requests: list[Request]
 ) -> None:
-    left, _ = simulate(limit, 1000, requests, 0.0)
+    left, _ = simulate(rate, 1000, requests, 0.0)
     gaps = [after - before for before, after in pairwise(left)]
-    assert min(gaps) >= MINUTE / limit - 1e-6
+    assert min(gaps) >= MINUTE / rate - 1e-6
 
 
-@given(st.integers(1, 60), st.lists(st.floats(0, 1), min_size=150, max_size=150))
+@given(RATES | st.integers(1, 60), st.lists(st.floats(0, 1), min_size=150, max_size=150))
 @settings(deadline=None, max_examples=30)
-def test_a_busy_client_uses_the_contract_but_for_the_latency(limit: int, latencies: list[float]) -> None:
+def test_a_busy_client_uses_the_contract_but_for_the_latency(rate: float, latencies: list[float]) -> None:
     requests = [Request(latency, 0.5, 0.0) for latency in latencies]
-    left, _ = simulate(limit, 1000, requests, 0.0)
+    left, _ = simulate(rate, 1000, requests, 0.0)
     took = left[-1] - left[0]
-    assert took <= (len(left) - 1) * (MINUTE + 1.1) / limit + 1
+    limit = Limit.of(rate)
+    assert took <= (len(left) - 1) * (limit.seconds + 1.1) / limit.requests + 1
 
 
 @settings(max_examples=150)

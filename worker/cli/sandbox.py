@@ -16,8 +16,9 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8090,
     seed: Annotated[int, typer.Option(help="Which world of counts.")] = 1,
     requests_per_minute: Annotated[
-        int, typer.Option(help="The quota in any rolling minute; 0 is without limit.")
-    ] = 120,
+        float,
+        typer.Option(help="The quota in any rolling minute; 0 is without limit, 0.25 is 1 in any 240 s."),
+    ] = 120.0,
     growth_minutes: Annotated[
         float, typer.Option(help="Age at which an ordinary Post has half of its first wave.")
     ] = 80.0,
@@ -35,6 +36,8 @@ def sandbox(
     kept_requests: Annotated[
         int, typer.Option(help="Newest requests that GET /sandbox/requests tells of; 0 is none.")
     ] = 0,
+    clock_speed: Annotated[float, typer.Option(help="How fast time goes.")] = 1.0,
+    clock_since: Annotated[str, typer.Option(help="Moment that it goes so fast from.")] = "",
     print_accounts: Annotated[
         bool, typer.Option("--print-accounts", help="Print the accounts and their credentials, and end.")
     ] = False,
@@ -57,6 +60,8 @@ def sandbox(
             historical_from=historical_from,
             historical_days=historical_days,
             kept_requests=kept_requests,
+            clock_speed=clock_speed,
+            clock_since=clock_since,
         )
     except ValueError as error:
         typer.echo(str(error), err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +19,7 @@ from worker.demo.posts import DemoPosts
 from worker.demo.verdict import judge
 from worker.embedded import EmbeddedBrokerError, embedded_broker
 from worker.intake.topics import TopicsError
-from worker.model import Timestamp
+from worker.model import Seconds
 from worker.publish.http.server import ListenError
 from worker.runtime import Worker
 from worker.settings import Settings, load
@@ -32,9 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sandbox.server import RunningSandbox
+    from worker.model import Pace
 
 _PACKAGED: Final = Path(__file__).with_name("demo.toml")
 _IN_THE_TREE: Final = Path(__file__).parents[2] / "config" / "demo.toml"
+_ITS_OWN: Final = "http://127.0.0.1"
+"""Where the demo's sandbox will be; it takes a free port."""
 _PARTITIONS: Final = 3
 _GROWTH_MINUTES: Final = 1.0
 _QUIET_SHARE: Final = 0.35
@@ -64,7 +66,7 @@ def load_settings() -> Settings:
         SettingsError: the environment has faults.
     """
     path = _PACKAGED if _PACKAGED.is_file() else _IN_THE_TREE
-    return load(path, {"engagement": {"bearer_token": BEARER_TOKEN}})
+    return load(path, {"engagement": {"bearer_token": BEARER_TOKEN, "url": _ITS_OWN}})
 
 
 async def run_demo(options: DemoOptions, settings: Settings, say: Callable[[str], None]) -> int:
@@ -75,7 +77,13 @@ async def run_demo(options: DemoOptions, settings: Settings, say: Callable[[str]
     """
     stop = stop_on_signals()
     quota = settings.engagement.requests_per_minute
-    world = SandboxSettings(seed=options.seed, requests_per_minute=quota, growth_minutes=_GROWTH_MINUTES)
+    world = SandboxSettings(
+        seed=options.seed,
+        requests_per_minute=quota,
+        growth_minutes=_GROWTH_MINUTES,
+        clock_speed=settings.clock.speed,
+        clock_since=str(settings.clock.since or ""),
+    )
     with _broker() as bootstrap:
         async with running_sandbox(world) as sandbox:
             fitted = _fit(settings, bootstrap, sandbox.url, options.port)
@@ -119,8 +127,9 @@ async def _run(
             say(f"Live leaderboards: {worker.server.url}/")
             say(f"Kafka broker: {settings.kafka.bootstrap_servers[0]} (Posts go to topic {topic})")
             say("Posts are published, measured and ranked." + ("" if options.seconds else " Ctrl-C ends it."))
-            posts = DemoPosts(options.seed, options.posts_per_second, Timestamp(time.time()))
-            publishing = asyncio.create_task(_publish(posts, producer, topic, options.seconds))
+            pace = settings.clock.pace
+            posts = DemoPosts(options.seed, options.posts_per_second / pace.speed, worker.clock.now())
+            publishing = asyncio.create_task(_publish(posts, producer, topic, options.seconds, pace))
             if not await _lasted(options.seconds, stop, worker, publishing):
                 publishing.cancel()
                 await asyncio.gather(publishing, return_exceptions=True)
@@ -147,13 +156,19 @@ def _make_topic(kafka: KafkaConnections, topic: str) -> None:
         admin.close()
 
 
-async def _publish(posts: DemoPosts, producer: Any, topic: str, length: float | None) -> None:  # noqa: ANN401 -- kafka-python is untyped
+async def _publish(
+    posts: DemoPosts,
+    producer: Any,  # noqa: ANN401 -- kafka-python is untyped
+    topic: str,
+    length: float | None,
+    pace: Pace,
+) -> None:
     """Produce Posts as they are published, until shortly before the end."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     until = None if length is None else length - min(length * _QUIET_SHARE, _LONGEST_QUIET)
     while until is None or loop.time() - started < until:
-        for key, value in posts.published(loop.time() - started):
+        for key, value in posts.published(pace.passed(Seconds(loop.time() - started))):
             producer.send(topic, value, key=key)
         await asyncio.sleep(_STEP)
     await in_thread(producer.flush, timeout=5)

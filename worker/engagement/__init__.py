@@ -7,6 +7,7 @@ from worker.engagement.auth import AppOnlyAuth, Credentials, FixedToken
 from worker.engagement.circuit import Circuit
 from worker.engagement.errors import EngagementError, RefusedError, StoppedError, TransientError
 from worker.engagement.handles import Handles
+from worker.engagement.limit import Limit
 from worker.engagement.outcome import Outcome
 from worker.engagement.query import Query, Window
 from worker.engagement.quota import Quota
@@ -30,6 +31,7 @@ __all__ = [
     "FixedToken",
     "Handles",
     "HttpTransport",
+    "Limit",
     "Outcome",
     "Query",
     "Quota",

@@ -243,7 +243,10 @@ class Asker:
 
     def _account_for(self, outcome: Outcome) -> None:
         answered = self._telemetry.ids_answered
-        answered.labels("measured").inc(sum(len(counts.post_ids) for counts in outcome.counts))
+        measured = sum(len(counts.post_ids) for counts in outcome.counts)
+        answered.labels("measured").inc(measured)
+        if measured:
+            self._telemetry.last_measurement.set(outcome.at)
         answered.labels("unavailable").inc(len(outcome.unavailable))
         answered.labels("refused").inc(len(outcome.refused))
         answered.labels("forbidden").inc(len(outcome.forbidden))

@@ -1,4 +1,4 @@
-"""The contract's requests a minute: paced, and never more than the limit in any rolling minute, or second."""
+"""The contract's requests: paced, and never more than the limit in any rolling span of it, or second."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from worker.engagement import headers as said
+from worker.engagement.limit import MINUTE, Limit
 from worker.model import Seconds
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from worker.engagement.slots import Slot, Slots
     from worker.model import Clock
 
-MINUTE: Final = 60.0
 _SECOND: Final = 1.0
 _LONGEST_HOLD: Final = 15 * MINUTE
 _MARGIN: Final = 0.001
-"""Seconds added to a minute, so that rounding cannot make it a shorter one."""
+"""Seconds added to a span, so that rounding cannot make it a shorter one."""
+_A_SECOND_MORE: Final = 1.0
+"""A wait that the API tells is in whole seconds, rounded up."""
 _LONGEST_SLEEP: Final = 1.0
 """Seconds between two looks at slots: partitions come and go meanwhile."""
 
@@ -54,10 +56,9 @@ class Permit:
 
 
 class _Span:
-    """How many requests the API counts in any so many seconds, at most."""
+    """The requests that the API may count in the newest so many seconds."""
 
-    def __init__(self, seconds: float, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, seconds: float) -> None:
         self._kept_for = seconds + _MARGIN
         self._ended: deque[float] = deque()
 
@@ -80,14 +81,15 @@ class _Span:
     def end(self, now: float) -> None:
         """A request was answered: it is held for a span from now."""
         self._ended.append(now)
+        self.used(now, 0)
 
 
 class Quota:
-    """Permits, at most ``limit`` in any rolling minute as the API counts them.
+    """Permits, never more than the ``limit`` has requests in any rolling span of it, as the API counts them.
 
     When the API counts a request is not known, but it is between sending and the answer. So a request is held
-    against the minute from the moment it leaves until a minute after its answer: whatever the network does,
-    no rolling minute of the API holds more than the limit. Permits are spaced by 60 s / limit, so nothing
+    against the span from the moment it leaves until a span after its answer: whatever the network does, no
+    rolling span of the API holds more than the limit. Permits are spaced by the limit's pace, so nothing
     bursts, neither after a start nor after an idle time.
 
     ``hold`` and ``learn`` correct it by what the API says; they never raise the limit above the contract's.
@@ -99,15 +101,18 @@ class Quota:
     """
 
     def __init__(
-        self, limit: int, clock: Clock, sleep: Sleep = asyncio.sleep, *, slots: Slots | None = None
+        self, limit: Limit, clock: Clock, sleep: Sleep = asyncio.sleep, *, slots: Slots | None = None
     ) -> None:
         self.contract = limit
+        self.limit = limit
+        """In force: the contract's, or a lower one where the API says so."""
         self._clock = clock
         self._sleep = sleep
         self.slots = slots
         self._in_flight = 0
-        self._minute = _Span(MINUTE, limit)
-        self._second: _Span | None = None
+        # Of the minute too, whatever the contract's span is: the API may tell a lower limit at any time.
+        self._spans = {seconds: _Span(seconds) for seconds in (limit.seconds, MINUTE)}
+        self._second_limit: int | None = None
         self._next_at = -math.inf
         self._held_until = -math.inf
 
@@ -116,19 +121,14 @@ class Quota:
         return self._clock.monotonic()
 
     @property
-    def limit(self) -> int:
-        """Requests in any rolling minute: the contract's, or fewer where the API says so."""
-        return self._minute.limit
-
-    @property
     def share(self) -> float:
         """Requests a minute that are this worker's at the moment; without slots, all of ``limit``."""
-        return self.limit if self.slots is None else self.slots.share
+        return self.limit.rate if self.slots is None else self.slots.share
 
     @property
     def used(self) -> int:
-        """Requests held against the current minute."""
-        return self._minute.used(self.now(), self._in_flight)
+        """Requests held against the limit's current span."""
+        return self._spans[self.limit.seconds].used(self.now(), self._in_flight)
 
     def wait(self) -> Seconds:
         """How long until a permit may be had, in seconds; 0 when one is there now.
@@ -137,7 +137,7 @@ class Quota:
         """
         now = self.now()
         if self.slots is None:
-            ready_at = max(self._next_at, self._room_at(now, self.limit))
+            ready_at = max(self._next_at, self._room_at(now, self.limit.requests))
         else:
             offer = self.slots.offer()
             ready_at = now + offer.wait
@@ -153,7 +153,7 @@ class Quota:
             return None
         slot: Slot | None = None
         if self.slots is None:
-            self._next_at = self.now() + MINUTE / self.limit
+            self._next_at = self.now() + self.limit.pace
         elif (slot := self.slots.try_take()) is None:
             return None
         self._in_flight += 1
@@ -164,9 +164,9 @@ class Quota:
         return slot is None or self.slots is None or self.slots.fresh(slot)
 
     def ended(self) -> None:
-        """A request is over: its minute begins."""
+        """A request is over: its span begins."""
         self._in_flight -= 1
-        for span in self._spans:
+        for span in self._spans.values():
             span.end(self.now())
 
     def given_back(self) -> None:
@@ -188,36 +188,41 @@ class Quota:
 
     def hold(self, seconds: Seconds) -> None:
         """No permits for so long: the API said that it has enough."""
-        held = min(seconds, Seconds(_LONGEST_HOLD))
+        held = min(seconds, Seconds(max(_LONGEST_HOLD, self.limit.seconds + _A_SECOND_MORE)))
         self._held_until = max(self._held_until, self.now() + held)
         if self.slots is not None:
             self.slots.skip(held)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take the API's own account from the headers of an answer. A header that is missing says nothing."""
-        limit = said.whole(headers.get("x-per-minute-limit"))
-        if limit is not None and limit > 0:
-            self._minute.limit = min(self.contract, limit)
+        told = said.whole(headers.get("x-per-minute-limit"))
+        if told is not None and told > 0:
+            self.limit = Limit.of(told) if told < self.contract.rate else self.contract
             if self.slots is not None:
                 self.slots.regrid(self.limit)
-        limit = said.whole(headers.get("x-per-second-limit"))
-        if limit is not None and limit > 0:
-            self._second = self._second or _Span(_SECOND, limit)
-            self._second.limit = limit
-        for family, longest in (("x-per-minute", MINUTE), ("x-per-second", _SECOND)):
-            remaining = said.whole(headers.get(f"{family}-remaining"))
-            if remaining is not None and remaining <= 0:
-                reset = said.until_reset(headers, self._clock.now(), family, longest)
-                self.hold(reset or longest / self.limit)  # type: ignore[arg-type]
+        told = said.whole(headers.get("x-per-second-limit"))
+        if told is not None and told > 0:
+            self._spans.setdefault(_SECOND, _Span(_SECOND))
+            self._second_limit = told
+        # That nothing is left because of our own requests is known: of a limit of one, each answer says so.
+        if self.used < self.limit.requests:
+            span = max(MINUTE, self.limit.seconds)
+            self._learn_what_remains(headers, "x-per-minute", span, self.limit.pace)
+        pace = min(_SECOND, self.limit.pace / MINUTE)
+        self._learn_what_remains(headers, "x-per-second", _SECOND, pace)
+
+    def _learn_what_remains(
+        self, headers: Mapping[str, str], family: str, longest: float, pace: float
+    ) -> None:
+        remaining = said.whole(headers.get(f"{family}-remaining"))
+        if remaining is not None and remaining <= 0:
+            reset = said.until_reset(headers, self._clock.now(), family, longest)
+            self.hold(reset or Seconds(pace))
 
     def _room_at(self, now: float, room: int) -> float:
-        """When the minute holds fewer requests than that, and the second fewer than it may."""
-        minute = self._minute.ready_at(now, self._in_flight, room)
-        if self._second is None:
-            return minute
-        room = self._second.limit if self.slots is None else self.slots.part_of(self._second.limit)
-        return max(minute, self._second.ready_at(now, self._in_flight, room))
-
-    @property
-    def _spans(self) -> tuple[_Span, ...]:
-        return (self._minute,) if self._second is None else (self._minute, self._second)
+        """When the limit's span holds fewer requests than that, and the second fewer than it may."""
+        ready_at = self._spans[self.limit.seconds].ready_at(now, self._in_flight, room)
+        if self._second_limit is None:
+            return ready_at
+        room = self._second_limit if self.slots is None else self.slots.part_of(self._second_limit)
+        return max(ready_at, self._spans[_SECOND].ready_at(now, self._in_flight, room))

@@ -13,6 +13,7 @@ from worker.engagement import headers as said
 from worker.engagement.answers import Answer, measured_at, read
 from worker.engagement.errors import EngagementError, StoppedError, TransientError
 from worker.engagement.query import BY_POST, METRIC, POST
+from worker.model import REAL_TIME, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from worker.engagement.quota import Permit, Quota
     from worker.engagement.signing import Signer
     from worker.engagement.transport import Reply, Transport
-    from worker.model import Clock, MetricName, PostId, Seconds, Timestamp
+    from worker.model import Clock, MetricName, Pace, PostId, Timestamp
     from worker.telemetry import Telemetry
 
 _TOO_MANY: Final = "429"
@@ -74,7 +75,8 @@ class Request:
 class Requester:
     """Sends requests, each try under the quota, and reads their answers.
 
-    ``url``: the API's base URL. ``on_answer`` is called with the body of every answer that counts.
+    ``url``: the API's base URL. ``on_answer`` is called with the body of every answer that counts. ``pace``
+    is the clock's.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Requester:
         clock: Clock,
         telemetry: Telemetry,
         on_answer: Callable[[bytes], None] | None = None,
+        pace: Pace = REAL_TIME,
     ) -> None:
         self._url = url.rstrip("/")
         self._transport = transport
@@ -95,6 +98,7 @@ class Requester:
         self._clock = clock
         self._telemetry = telemetry
         self._on_answer = on_answer
+        self._pace = pace
 
     async def ask(
         self, request: Request, access: Access, permit: Permit | None, attempts: int | None = None
@@ -167,7 +171,8 @@ class Requester:
             raise
         finally:
             permit.end()
-        self._telemetry.request_seconds.labels(endpoint).observe(self._clock.monotonic() - started)
+        took = self._pace.lasts(Seconds(self._clock.monotonic() - started))
+        self._telemetry.request_seconds.labels(endpoint).observe(took)
         self._quota.learn(reply.headers)
         return reply
 

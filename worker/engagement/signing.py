@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from worker.engagement.accounts import Account
     from worker.engagement.auth import Credentials
+    from worker.model import Clock
 
 _SCHEME: Final = "Bearer "
 
@@ -48,6 +49,18 @@ class AppSigner:
         return self._credentials.reject(authorization.removeprefix(_SCHEME))
 
 
+class _AtTheTime(ClientAuth):  # type: ignore[misc]  # authlib is untyped
+    """Signs as of a clock's time: authlib asks the machine's."""
+
+    def __init__(self, clock: Clock, consumer_key: str, **others: str) -> None:
+        super().__init__(consumer_key, **others)
+        self._clock = clock
+
+    def get_oauth_params(self, nonce: str, timestamp: str) -> list[tuple[str, str]]:  # noqa: ARG002 -- authlib's
+        params: list[tuple[str, str]] = super().get_oauth_params(nonce, str(int(self._clock.now())))
+        return params
+
+
 class AccountSigner:
     """User context: OAuth 1.0a, HMAC-SHA1, with the tokens of an account.
 
@@ -55,8 +68,9 @@ class AccountSigner:
     section 3.4.1.3.1), and a nonce and the time make each signature one of its own.
     """
 
-    def __init__(self, consumer_key: str, consumer_secret: str, account: Account) -> None:
-        self._auth = ClientAuth(
+    def __init__(self, consumer_key: str, consumer_secret: str, account: Account, clock: Clock) -> None:
+        self._auth = _AtTheTime(
+            clock,
             consumer_key,
             client_secret=consumer_secret,
             token=account.token,

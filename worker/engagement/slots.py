@@ -1,4 +1,4 @@
-"""The contract's minute, cut into slots by the wall clock: workers share it without asking each other.
+"""The contract's time, cut into slots by the wall clock: workers share it without asking each other.
 
 Why it holds, and on what conditions: docs/decisions/0012-slots.md.
 """
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from worker.engagement.limit import Limit
     from worker.model import Clock, Seconds
 
 _SECOND: Final = 1_000_000_000
-_MINUTE: Final = 60 * _SECOND
 _LOOKS: Final = 3
 """Tries to read both clocks of one moment, should the process be held up between them."""
 
@@ -40,7 +40,7 @@ class Offer:
     """The next slot that may be used.
 
     ``wait``: seconds until it may; infinite while there is none. ``room``: how many of the grid's newest
-    ``limit`` slots, with this one, were the worker's: more requests than that are not to be held with it.
+    slots of one span, with this one, were the worker's: more requests than that are not to be held with it.
     ``pace``: mean seconds between two slots of the worker.
     """
 
@@ -55,22 +55,23 @@ _NONE: Final = Offer(math.inf, 1, 1.0)
 class Slots:
     """The slots of the partitions that this worker owns. Safe to call from any thread.
 
-    Slot n starts at n * (60 s + ``headroom``) / ``limit`` of Unix time and belongs to the owner of partition
-    n mod ``partitions``. It may be used once, at most half of the headroom after its start, if the partition
-    was owned all that time and the lease lasts. Slots are used in their order: those that a clock which goes
-    back comes to again count as used.
+    A span is the limit's seconds and the headroom, and has a slot for each of the limit's requests: slot n
+    starts at n * span / requests of Unix time. It belongs to the owner of partition n mod ``partitions``. It
+    may be used once, at most half of the headroom after its start, if the partition was owned all that time
+    and the lease lasts. Slots are used in their order: those that a clock which goes back comes to again
+    count as used.
 
     All is counted in whole nanoseconds: slots neither drift nor repeat, whatever the limit (up to one a
     nanosecond).
     """
 
-    def __init__(self, limit: int, partitions: int, headroom: Seconds, clock: Clock) -> None:
-        if limit < 1 or partitions < 1 or headroom <= 0:
-            raise ValueError("a grid has a limit, partitions and a headroom above 0")
+    def __init__(self, limit: Limit, partitions: int, headroom: Seconds, clock: Clock) -> None:
+        if partitions < 1 or headroom <= 0:
+            raise ValueError("a grid has partitions and a headroom above 0")
         self.partitions = partitions
-        self._limit = limit
-        self._span = _MINUTE + round(headroom * _SECOND)
-        self._grace = round(headroom * _SECOND) // 2
+        self._headroom = round(headroom * _SECOND)
+        self._grace = self._headroom // 2
+        self._lay(limit)
         self._clock = clock
         self._lock = threading.Lock()
         self._owned: dict[int, int] = {}
@@ -84,8 +85,8 @@ class Slots:
         self._lease = -math.inf
 
     @property
-    def limit(self) -> int:
-        """Slots of 60 s and the headroom."""
+    def limit(self) -> Limit:
+        """What the grid is of."""
         return self._limit
 
     @property
@@ -93,7 +94,7 @@ class Slots:
         """Requests a minute that are this worker's of ``limit``, at the moment."""
         with self._lock:
             alive = self._clock.monotonic() < self._lease
-            return self._limit * len(self._owned) / self.partitions if alive else 0.0
+            return self._limit.rate * len(self._owned) / self.partitions if alive else 0.0
 
     def part_of(self, whole: int) -> int:
         """This worker's part of something that all share, rounded down, but at least 1."""
@@ -139,11 +140,11 @@ class Slots:
             wall, _ = self._look()
             self._not_before = max(self._not_before, wall + round(seconds * _SECOND))
 
-    def regrid(self, limit: int) -> None:
+    def regrid(self, limit: Limit) -> None:
         """Another limit holds from now on."""
         with self._lock:
             if limit != self._limit:
-                self._limit = limit
+                self._lay(limit)
                 self._not_before = max(self._not_before, self._look()[0])
 
     def offer(self) -> Offer:
@@ -154,7 +155,7 @@ class Slots:
             if number is None:
                 return _NONE
             wait = max(0, self._start(number) - wall) / _SECOND
-            pace = self._span * self.partitions / (self._limit * len(self._owned)) / _SECOND
+            pace = self._span * self.partitions / (self._requests * len(self._owned)) / _SECOND
             return Offer(wait, self._room(number), pace)
 
     def wait(self) -> Seconds:
@@ -197,8 +198,8 @@ class Slots:
         return first
 
     def _room(self, number: int) -> int:
-        """How many of the newest ``limit`` slots up to this one were ours when they started."""
-        oldest = number - self._limit + 1
+        """How many slots of the span that this one ends were ours when they started."""
+        oldest = number - self._requests + 1
         began = self._start(oldest)
         room = 0
         for partition, since, last in self._tenures(number):
@@ -216,15 +217,21 @@ class Slots:
 
     def _start(self, number: int) -> int:
         """The first nanosecond of a slot."""
-        return -(-number * self._span // self._limit)
+        return -(-number * self._span // self._requests)
 
     def _at(self, wall: int) -> int:
         """The slot that had started last."""
-        return wall * self._limit // self._span
+        return wall * self._requests // self._span
 
     def _first_from(self, wall: int) -> int:
         """The first slot that starts at that time or later."""
-        return -(-wall * self._limit // self._span)
+        return -(-wall * self._requests // self._span)
+
+    def _lay(self, limit: Limit) -> None:
+        """The grid of this limit. A span is never rounded down: it must not be shorter than the API's."""
+        self._limit = limit
+        self._requests = limit.requests
+        self._span = math.ceil(limit.seconds * _SECOND) + self._headroom
 
     def _look(self) -> tuple[int, float]:
         """Both clocks: Unix time in nanoseconds, monotonic seconds. Sees when the wall clock was set."""
@@ -246,9 +253,9 @@ class Slots:
     def _was_set(self, wall: int, step: int) -> None:
         """The wall clock made a step: begin anew, as a worker that just got its partitions.
 
-        Back by less than a minute: the used slots are waited out. By more: a minute is, and slots that were
-        used under the wrong time may come again, long after. Forward: the machine may have slept, with a
-        monotonic clock that stood, and the lease is shorter by so much.
+        Back by less than a span: the used slots are waited out. By more: a span is, and slots that were used
+        under the wrong time may come again, long after. Forward: the machine may have slept, with a monotonic
+        clock that stood, and the lease is shorter by so much.
         """
         self._lease -= max(0, step) / _SECOND
         self._not_before = wall + self._grace

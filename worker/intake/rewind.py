@@ -51,11 +51,23 @@ class Rewind:
             RewindError: the group has members, or the brokers do not answer.
             KafkaError: they refuse.
         """
-        partitions = self._partitions(topics, pattern)
+        partitions = self.partitions(topics, pattern)
         offsets = self.find(moment, partitions) if partitions else {}
         if offsets:
             self._commit(offsets)
         return offsets
+
+    def partitions(self, topics: Sequence[str], pattern: str | None) -> list[Partition]:
+        """The partitions of those of these topics, or of a pattern, that are there."""
+        there = self._consumer.topics()
+        if pattern is not None:
+            compiled = re.compile(pattern)
+            topics = [topic for topic in there if compiled.match(topic)]
+        return [
+            TopicPartition(topic, number)
+            for topic in sorted(there.intersection(topics))
+            for number in sorted(self._consumer.partitions_for_topic(topic))
+        ]
 
     def find(self, moment: Timestamp, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The offset of the first record of each partition that is not before the moment, else the end."""
@@ -73,17 +85,6 @@ class Rewind:
         found = {one: min(max(offset, beginnings[one]), ends[one]) for one, offset in found.items()}
         wrong = self._wrong(found, wanted, beginnings, ends)
         return found | {one: self._search(one, wanted, ends[one]) for one in wrong}
-
-    def _partitions(self, topics: Sequence[str], pattern: str | None) -> list[Partition]:
-        there = self._consumer.topics()
-        if pattern is not None:
-            compiled = re.compile(pattern)
-            topics = [topic for topic in there if compiled.match(topic)]
-        return [
-            TopicPartition(topic, number)
-            for topic in sorted(there.intersection(topics))
-            for number in sorted(self._consumer.partitions_for_topic(topic))
-        ]
 
     def _beginnings(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         first = self._read(partitions, lambda: self._consumer.seek_to_beginning(*partitions))
@@ -114,7 +115,7 @@ class Rewind:
         return sorted({*early, *late})
 
     def _search(self, partition: Partition, wanted: int, end: int) -> int:
-        self._assign([partition])
+        self._consumer.assign([partition])
         self._consumer.seek_to_beginning(partition)
         patient_until = time.monotonic() + self._within
         while (position := self._position(partition)) < end:
@@ -140,14 +141,14 @@ class Rewind:
         found: dict[Partition, Record | None] = {}
         if not partitions:
             return found
-        self._assign(partitions)
+        self._consumer.assign(partitions)
         seek()
         patient_until = time.monotonic() + self._within
         while len(found) < len(partitions):
             for partition, records in self._consumer.poll(timeout_ms=_POLL_MS).items():
                 if partition not in found and records:
+                    # It is read on until all are found: kafka-python may not read on one that was paused.
                     found[partition] = records[0]
-                    self._consumer.pause(partition)
             for partition in partitions:
                 end = self._consumer.highwater(partition)
                 if partition not in found and end is not None and self._position(partition) >= end:
@@ -155,11 +156,6 @@ class Rewind:
             if len(found) < len(partitions):
                 self._still(patient_until)
         return found
-
-    def _assign(self, partitions: Sequence[Partition]) -> None:
-        self._consumer.assign(partitions)
-        # One that was paused stays paused when it is assigned again.
-        self._consumer.resume(*partitions)
 
     def _position(self, partition: Partition) -> int:
         position = self._consumer.position(partition, timeout_ms=round(self._within * 1000))

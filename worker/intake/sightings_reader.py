@@ -15,7 +15,7 @@ from worker.intake.commits import CommitTrouble, as_offsets, commit_last
 from worker.intake.forwarder import partition_of
 from worker.intake.inbox import Assigned, Batch, Restored, Revoked
 from worker.intake.polling import Polling, end_of, position_of
-from worker.model import Timestamp, Tombstone, Unreadable
+from worker.model import REAL_TIME, Timestamp, Tombstone, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.intake.commits import Commits, Taken
     from worker.intake.inbox import Inbox
     from worker.intake.joining import Joining
-    from worker.model import Clock, Seconds, Sighting
+    from worker.model import Clock, Pace, Seconds, Sighting
     from worker.telemetry import Telemetry
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +56,8 @@ class SightingsReader:
     Offsets are committed as ``commits`` tells them: when the journal has what was read. Each commit that is
     accepted proves that we are in the group; ``membership`` hears of it, with the moment it was sent. One is
     sent every ``prove_every`` seconds.
+
+    ``clock`` is the machine's, as the brokers' are: ``pace`` is that of the clock which all others hear of.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class SightingsReader:
         progressed: Callable[[], None],
         clock: Clock,
         telemetry: Telemetry,
+        pace: Pace = REAL_TIME,
     ) -> None:
         self._consumer = consumer
         self._inbox = inbox
@@ -83,6 +86,7 @@ class SightingsReader:
         self._membership = membership
         self._prove_every = prove_every
         self._clock = clock
+        self._pace = pace
         self._telemetry = telemetry
         self._polling = Polling(
             consumer,
@@ -156,7 +160,8 @@ class SightingsReader:
                     # Another worker owns this Post: two of them would show it twice.
                     self._refuse(partition, record, "misplaced", "the Post belongs to another partition.")
                 elif isinstance(item, Tombstone):
-                    items.append(Tombstone(item.post_id, Timestamp(record.timestamp / 1000)))
+                    said_at = self._pace.moment(Timestamp(record.timestamp / 1000))
+                    items.append(Tombstone(item.post_id, said_at))
                 else:
                     items.append(item)
             self._telemetry.records.labels(partition.topic, "owned").inc(len(items))
@@ -336,7 +341,7 @@ class SightingsReader:
             self._commits.failed(taken)
             self._commit_trouble.failed(response)
         else:
-            self._membership.proved(sent_at)
+            self._membership.proved(self._pace.passed(sent_at))
             self._commit_trouble.worked()
 
     def _refuse(self, partition: Partition, record: Record, reason: str, detail: str) -> None:

@@ -28,8 +28,8 @@ class Journal:
     """Keeper, writer and reader of one worker's run, which signs with a name of its own.
 
     ``partitions`` is how many ``sightings`` has. ``commits`` are the ``sightings`` offsets that the journal
-    covers. ``in_flight`` and ``queue_posts`` bound what is under way to it and from it. Make it in the event
-    loop that runs it.
+    covers. ``in_flight`` and ``queue_posts`` bound what is under way to it and from it. ``machine`` is the
+    clock that reading is timed by. Make it in the event loop that runs it.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Journal:
         failed: Callable[[BaseException], None],
         progressed: Callable[[], None],
         clock: Clock,
+        machine: Clock,
         telemetry: Telemetry,
     ) -> None:
         by = secrets.token_hex(4)
@@ -60,7 +61,7 @@ class Journal:
             belongs=lambda post_id, partition: partition_of(post_id, partitions) == partition,
             queue_posts=queue_posts,
             failed=failed,
-            clock=clock,
+            clock=machine,
             telemetry=telemetry,
         )
         self.keeper = Keeper(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model import Seconds
+from worker.model import Campaign, Seconds
 from worker.planner import TimingSettings
-from worker.simulate.arrivals import Arrivals
+from worker.simulate.arrivals import Arrivals, GroupShare
 from worker.simulate.cascades import Sizes
 from worker.simulate.experiment import Plan
 from worker.simulate.policies import Habits
@@ -17,7 +17,7 @@ from worker.simulate.synthetic import Growing
 from worker.simulate.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from worker.outlook.census import Census
 
@@ -89,7 +89,7 @@ def likeness(census: Census) -> Likeness:
             window,
             len(campaigns),
             swing=0.0,
-            shares=tuple(posts / whole for posts in campaigns),
+            shares=_shares([posts / whole for posts in campaigns]),
         ),
         metrics,
         Sizes(census.least_size, census.size_tail, _MOST_COUNTED / len(metrics)),
@@ -117,3 +117,12 @@ def likeness(census: Census) -> Likeness:
         ),
     )
     return Likeness(plan, scale)
+
+
+def _shares(campaigns: Sequence[float]) -> tuple[GroupShare, ...]:
+    """Each of these alone, and who is left in none."""
+    named = [
+        GroupShare((Campaign(f"campaign-{number:03}"),), share)
+        for number, share in enumerate(campaigns, start=1)
+    ]
+    return (*named, GroupShare((), max(0.0, 1.0 - sum(campaigns))))

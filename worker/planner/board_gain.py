@@ -308,10 +308,11 @@ class BoardGain:
         memory = self._memory
         self._pending = np.concatenate([self._pending, rows])
         memory.asked_worth[rows] = memory.worth[rows]
+        worth = float(memory.worth[rows].sum())
         memory.look_at[rows], memory.worth[rows], memory.missing[rows] = np.inf, 0.0, 0.0
         leaving, self._leaving = np.setdiff1d(self._leaving, rows), self._leaving[:0]
         leaving = leaving[columns.states[leaving] == _MEASURED]
-        return Plan(_posts(columns, rows), now, due, _posts(columns, leaving))
+        return Plan(_posts(columns, rows), now, due, _posts(columns, leaving), worth)
 
 
 def _posts(columns: Columns, rows: NDArray[np.intp]) -> list[PostId]:

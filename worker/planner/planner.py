@@ -65,13 +65,15 @@ class Plan:
 
     ``post_ids`` is empty when no request should leave now; then ``wake_at`` is when to plan again, unless a
     new Post or an answer comes first. ``due`` counts the Posts that were due. ``hopeless`` are tracked ones
-    that cannot reach a board any more: none of those asked for.
+    that cannot reach a board any more: none of those asked for. ``worth`` is what the request is worth to
+    boards, in places times seconds; ``None`` where the policy does not know.
     """
 
     post_ids: Sequence[PostId]
     wake_at: Timestamp
     due: int
     hopeless: Sequence[PostId] = ()
+    worth: float | None = None
 
 
 class Planner(Protocol):

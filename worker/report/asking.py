@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from prometheus_client import CollectorRegistry
 
 from worker.api import make_accounts, make_asker, make_reach
 from worker.catalogue import Endpoint
-from worker.engagement import Circuit, Quota
+from worker.clock import sleeping
+from worker.engagement import Circuit, Limit, Quota
 from worker.engagement.lean import make_transport
 from worker.model import Seconds, Timestamp
 from worker.report.answered import Answered
-from worker.report.job import SERIES
+from worker.report.job import SERIES, UsageError
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from worker.model import Clock, IntArray, MetricName, PostId
     from worker.settings import Settings
     from worker.settings.sections import Engagement
+
+_LEAST: Final = 0.001
+"""Requests a minute, as of the setting."""
 
 
 def accounts_of(settings: Settings) -> Accounts:
@@ -47,9 +51,20 @@ def earliest_of(settings: Settings, now: Timestamp) -> Timestamp:
     return Timestamp(begins)
 
 
-def limit_of(engagement: Engagement, share: float) -> int:
-    """Requests a minute that a share of the contract is; at least one."""
-    return max(1, int(engagement.requests_per_minute * share))
+def limit_of(engagement: Engagement, share: float) -> Limit:
+    """The requests that a share of the contract allows.
+
+    Raises:
+        UsageError: hardly any.
+    """
+    contract = engagement.requests_per_minute
+    limit = Limit.of(contract).part(share)
+    if limit.rate < _LEAST:
+        raise UsageError(
+            f"--quota-share {share:g}: of {contract:g} requests a minute it leaves less than {_LEAST}; "
+            "it must leave that"
+        )
+    return limit
 
 
 class Asking:
@@ -83,12 +98,13 @@ async def connected(
     asker = make_asker(
         engagement,
         accounts_of(settings),
-        quota=Quota(limit_of(engagement, share), clock),
+        quota=Quota(limit_of(engagement, share), clock, sleeping(settings.clock.pace)),
         circuit=Circuit(Seconds(engagement.circuit_retry), clock, telemetry),
         clock=clock,
         telemetry=telemetry,
         on_answer=on_answer,
         transport=make_transport(Seconds(engagement.timeout), engagement.in_flight),
+        pace=settings.clock.pace,
     )
     try:
         yield Asking(asker)

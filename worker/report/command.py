@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import structlog
 
-from worker.clock import SystemClock
+from worker.clock import SystemClock, at_pace
 from worker.interpreter import calm_the_collector
 from worker.reading import reading_rules
 from worker.report.console import complain, tell
@@ -20,7 +20,7 @@ from worker.report.document import MEANINGS
 from worker.report.job import Asked, UsageError
 from worker.report.outputs import FORMATS
 from worker.report.posts import Inbox, find_files, read_all
-from worker.report.progress import counted, shown_progress, while_it_takes
+from worker.report.progress import at_most, counted, shown_progress, while_it_takes
 from worker.report.run import Options, prepare, run_report
 from worker.signals import stop_on_signals
 from worker.starting import INTERRUPTED
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict
 
+    from worker.model import Clock
     from worker.report.document import Document
     from worker.report.job import By
     from worker.report.posts import Posts
@@ -87,7 +88,7 @@ class Command:
     def explain(self, settings: Settings) -> int:
         """Say which requests are needed, and ask nothing."""
         posts = self._read(settings)
-        prepared = prepare(self.options, posts, settings, SystemClock().now())
+        prepared = prepare(self.options, posts, settings, _clock_of(settings).now())
         job, plan = prepared.job.described(), prepared.plan
         tell(f"endpoint        {job['endpoint']}: {', '.join(prepared.job.metrics)}")
         if prepared.job.window is not None:
@@ -104,8 +105,7 @@ class Command:
         for reason, rows in plan.unsupported.items():
             tell(f"not asked for   {counted(len(rows), 'Post')}: {reason}")
         tell(f"requests        {plan.requests:,}")
-        quota = counted(prepared.limit, "request")
-        tell(f"time            {while_it_takes(prepared.minutes)} at {quota} a minute")
+        tell(f"time            {while_it_takes(prepared.minutes)} at {at_most(prepared.limit)}")
         return DONE
 
     def run(self, settings: Settings) -> int:
@@ -142,7 +142,7 @@ class Command:
                     return show(prepared, before)
 
                 return await run_report(
-                    self.options, posts, settings, clock=SystemClock(), stop=stop, started=started
+                    self.options, posts, settings, clock=_clock_of(settings), stop=stop, started=started
                 )
         finally:
             for name, handler in before.items():
@@ -151,7 +151,7 @@ class Command:
     def _read(self, settings: Settings) -> Posts:
         """The Posts of all inputs; what cannot be read is told with its place."""
         rules = replace(reading_rules(settings.intake), keep_author=True, keep_text=False)
-        inbox = Inbox(SystemClock().now(), rules)
+        inbox = Inbox(_clock_of(settings).now(), rules)
         posts = read_all(list(find_files(self.inputs, leave_out=self.options.out)), inbox)
         for place in posts.unreadable[:_COMPLAINTS_SHOWN]:
             complain(place)
@@ -160,6 +160,10 @@ class Command:
         if not len(posts):
             raise UsageError(f"there is no Post ID in {', '.join(self.inputs)}")
         return posts
+
+
+def _clock_of(settings: Settings) -> Clock:
+    return at_pace(settings.clock.pace, SystemClock())
 
 
 def _summary(document: Document) -> list[str]:

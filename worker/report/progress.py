@@ -7,11 +7,13 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from worker.engagement.limit import MINUTE
 from worker.report.console import complain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from worker.engagement import Limit
     from worker.report.run import Prepared
 
 _AN_HOUR: Final = 60
@@ -21,6 +23,12 @@ _SHORT: Final = 1.0
 def counted(count: int, what: str) -> str:
     """So many of these: ``1 request``, ``2,000 requests``."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def at_most(limit: Limit) -> str:
+    """What a limit allows: ``60 requests a minute``, ``1 request in 240 s``."""
+    span = "a minute" if limit.seconds == MINUTE else f"in {limit.seconds:,.0f} s"
+    return f"{counted(limit.requests, 'request')} {span}"
 
 
 def while_it_takes(minutes: float) -> str:
@@ -48,7 +56,7 @@ def shown_progress() -> Iterator[Callable[[Prepared, int], Callable[[int], objec
         left = max(0, requests - before)
         told = f", {before:,} of them made before" if before else ""
         complain(
-            f"{counted(requests, 'request')}{told}: {while_it_takes(left / limit)} at {limit:,} a minute"
+            f"{counted(requests, 'request')}{told}: {while_it_takes(left / limit.rate)} at {at_most(limit)}"
         )
         if not sys.stderr.isatty():
             return lambda _: None

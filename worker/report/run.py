@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from worker.engagement import Account, Accounts
+    from worker.engagement import Account, Accounts, Limit
     from worker.model import Clock, IntArray, Timestamp
     from worker.report.document import Document
     from worker.report.job import Asked, By, Job
@@ -53,24 +53,24 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A report that is ready to be asked for. ``share``: requests a minute that it may make."""
+    """A report that is ready to be asked for. ``limit``: the requests that it may make."""
 
     job: Job
     plan: Plan
     owners: Mapping[Account, IntArray]
-    limit: int
+    limit: Limit
 
     @property
     def minutes(self) -> float:
         """How long the requests take at the quota."""
-        return self.plan.requests / self.limit
+        return self.plan.requests / self.limit.rate
 
 
 def prepare(options: Options, posts: Posts, settings: Settings, now: Timestamp) -> Prepared:
     """Which requests are needed. Asks nothing.
 
     Raises:
-        UsageError: the dates say no period, or there is no such account.
+        UsageError: the dates say no period, there is no such account, or the share leaves nothing.
     """
     job = options.asked.at(now, earliest_of(settings, now))
     owners = _owners(posts, job, accounts_of(settings), options.account)

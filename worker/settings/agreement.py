@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from datetime import date
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from worker.board_metrics import board_metric
 from worker.model import MetricName
 from worker.settings.faults import MASK, Fault, shown
-from worker.settings.types import write_duration
+from worker.settings.types import write_duration, write_moment
 from worker.settings.walk import secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from worker.settings.sections import Boards, Engagement, Kafka, KafkaSecurity, Settings
+    from worker.settings.sections import Boards, Clock, Engagement, Kafka, KafkaSecurity, Settings
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})")
 _LAST_PORT = 65_535
 HEARTBEATS_A_SESSION = 3
+_DAY = 86_400.0
 
 
 def disagreements(settings: Settings) -> Iterator[Fault]:
@@ -32,6 +35,8 @@ def disagreements(settings: Settings) -> Iterator[Fault]:
     yield from _engagement(settings.engagement)
     yield from _boards(settings.boards, accounts=settings.engagement.accounts_file is not None)
     yield from _secrets(settings)
+    if settings.clock.speed != 1:
+        yield from _clock(settings.clock, settings.engagement)
     http = settings.publish.http
     if http.max_streams >= http.max_connections:
         most = http.max_connections
@@ -174,3 +179,28 @@ def _boards(boards: Boards, *, accounts: bool) -> Iterator[Fault]:
     if private and not accounts:
         right = "only the owner of a Post may know it: name the accounts in engagement.accounts_file"
         yield Fault("boards.metrics", shown(private[0]), right)
+
+
+def _clock(clock: Clock, engagement: Engagement) -> Iterator[Fault]:
+    """What a clock that is faster than real time needs: a beginning, and nobody else's API."""
+    asked = {"url": engagement.url}
+    if engagement.bearer_token is None:
+        asked["token_url"] = engagement.token_url
+    for name, url in asked.items():
+        if not _is_of_this_machine(url):
+            right = f"1 with engagement.{name} = {shown(url)}: a sandbox of this machine may live faster"
+            yield Fault("clock.speed", f"{clock.speed:g}", f"{right}, such as http://127.0.0.1:8090")
+    now = time.time()
+    right = f"the moment that time goes faster from, such as {write_moment(int(now))}; the sandbox's too"
+    if clock.since is None:
+        yield Fault("clock.since", "not set", f"clock.speed needs {right}")
+    elif not now - _DAY <= clock.since <= now:
+        yield Fault("clock.since", write_moment(clock.since), f"in the past, at most a day ago: {right}")
+
+
+def _is_of_this_machine(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from worker.model import PUBLIC_METRICS
+from worker.model import PUBLIC_METRICS, Pace, Timestamp
 from worker.settings.types import (
     Duration,
+    Moment,
     Pairs,
     Size,
     Words,
@@ -183,7 +184,11 @@ class Journal(Section):
 class Planner(Section):
     """Which Posts the next request asks for."""
 
-    linger: Duration = Field(2.0, description="the longest wait of a due Post for a request to fill up")
+    linger: Duration = Field(
+        2.0,
+        description="the longest wait of a due Post for a request to fill up; "
+        "below one request a minute there is none",
+    )
     min_interval: Duration = Field(
         15.0,
         gt=0,
@@ -271,14 +276,16 @@ class Engagement(Section):
     historical_reach: Duration = Field(
         0.0, description="age up to which historical goes back, such as 365d; 0: to historical_from"
     )
-    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
-        60, description="the contract: requests in any rolling minute"
+    requests_per_minute: Annotated[float, Field(ge=0.001, le=10_000_000, allow_inf_nan=False)] = Field(
+        60,
+        description="the contract: requests in any rolling minute, at least 0.001; a fraction is kept in "
+        "whole requests: 2.5 is 2 in any 48 s, 0.25 is 1 in any 240 s",
     )
     headroom: Duration = Field(
         2.0,
         ge=0.2,
-        description="added to the rolling minute for clocks of workers that differ, the network and pauses; "
-        "costs headroom/60 of the requests; the same in all workers",
+        description="added to the rolling minute, or what the contract has for it, for clocks of workers "
+        "that differ, the network and pauses; costs headroom/60 of the requests; the same in all workers",
     )
     ask_without_kafka: bool = Field(
         True,
@@ -371,6 +378,26 @@ class Run(Section):
     )
 
 
+class Clock(Section):
+    """How fast time goes, for development: worker and sandbox are told the same."""
+
+    speed: Annotated[float, Field(ge=1, le=1000)] = Field(
+        1.0,
+        description="for development: time goes so many times as fast as it does; 1 is real time; another "
+        "needs since, and an engagement.url of this machine",
+    )
+    since: Moment | None = Field(
+        None,
+        description="for development: the moment that time goes faster from, at most a day ago: ISO 8601 or "
+        "seconds since 1970; the same in all workers and in the sandbox",
+    )
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the clock goes that these settings mean."""
+        return Pace(self.speed, Timestamp(self.since or 0.0))
+
+
 class Settings(Section):
     """All settings of a worker."""
 
@@ -383,3 +410,4 @@ class Settings(Section):
     boards: Boards = Field(default_factory=Boards, description="the leaderboards kept")
     publish: Publish = Field(default_factory=Publish, description="where leaderboards go")
     run: Run = Field(default_factory=Run, description="the process")
+    clock: Clock = Field(default_factory=Clock, description="the pace of time, for development")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -29,6 +29,8 @@ _SIZE_UNITS: Final = {
 }
 _SIZE: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*(B|[kMGT]B|[KMGT]iB|)\s*")
 _LARGEST_SIZE: Final = 10**15
+_LAST_MOMENT: Final = 253_402_300_799.0
+"""The end of the year 9999."""
 _DURATION_PATTERN: Final = r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$"
 
 
@@ -91,6 +93,32 @@ def write_size(size: int) -> str:
     return f"{size}B"
 
 
+def parse_moment(value: object) -> float:
+    """Seconds since 1970 of an ISO 8601 time, in UTC where it names no zone, or of a bare number of them.
+
+    Raises:
+        ValueError: for anything else, naming what would be right.
+    """
+    wrong = ValueError("not a moment; write ISO 8601, such as 2026-11-22T09:00:00Z, or seconds since 1970")
+    moment: object = value
+    try:
+        if isinstance(value, str):
+            number = re.fullmatch(r"\s*\d{1,12}(\.\d*)?\s*", value)
+            moment = float(value) if number else datetime.fromisoformat(value.strip())
+        if isinstance(moment, datetime):
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise wrong from None
+    if not isinstance(moment, int | float) or isinstance(moment, bool) or not 0 <= moment <= _LAST_MOMENT:
+        raise wrong
+    return round(moment, 6)
+
+
+def write_moment(moment: float) -> str:
+    """A moment in ISO 8601, such that ``parse_moment`` reads the same number back."""
+    return datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+
+
 def is_duration(field: FieldInfo) -> bool:
     """Whether the setting is a length of time."""
     return any(isinstance(part, PlainSerializer) and part.func is write_duration for part in field.metadata)
@@ -141,6 +169,19 @@ Size = Annotated[
             "anyOf": [
                 {"type": "string", "pattern": f"^{_SIZE.pattern}$", "examples": ["64MiB", "2GiB"]},
                 {"type": "integer", "minimum": 0, "description": "bytes"},
+            ]
+        }
+    ),
+]
+Moment = Annotated[
+    float,
+    BeforeValidator(parse_moment),
+    PlainSerializer(write_moment, return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "examples": ["2026-11-22T09:00:00Z"]},
+                {"type": "number", "minimum": 0, "description": "seconds since 1970"},
             ]
         }
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from worker.settings.types import write_duration
 from worker.simulate.budget import find_budget
 from worker.simulate.experiment import run
 from worker.simulate.report import (
@@ -24,8 +25,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.simulate.experiment import Plan
+    from worker.simulate.own_report import Own
 
 _PLOTS: Final = (".png", ".svg", ".pdf")
+
+
+def can_plot(path: Path) -> None:
+    """Whether a plot can be drawn there.
+
+    Raises:
+        UsageError: it cannot; says why.
+    """
+    if path.suffix not in _PLOTS:
+        raise UsageError(f"--plot: {path} must end in one of {', '.join(_PLOTS)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--plot: there is no folder {path.parent}")
+    if find_spec("matplotlib") is None:
+        raise UsageError("--plot needs matplotlib: pip install 'top-tweets[plot]'")
 
 
 def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
@@ -35,7 +51,7 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
         UsageError: the plot cannot be drawn; found out before anything is run.
     """
     if plot_to is not None:
-        _can_plot(plot_to)
+        can_plot(plot_to)
     if not as_json:
         typer.echo(table_line(HEADER))
     rows = []
@@ -47,33 +63,35 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
         typer.echo(f"plotted: {plot_to}", err=True)
 
 
-def show_budget(plan: Plan, recall: float, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
-    """Find the contract that suffices, and tell what was tried on the way.
+def show_budget(
+    plan: Plan, recall: float, own: Own | None, *, as_json: bool, plot_to: Path | None, jobs: int
+) -> None:
+    """Find the contract that suffices, and tell what was measured and tried on the way.
 
     Raises:
         UsageError: the plot cannot be drawn; found out before anything is run.
         NotReachedError: no contract suffices.
     """
     if plot_to is not None:
-        _can_plot(plot_to)
+        can_plot(plot_to)
     if not as_json:
+        if own is not None:
+            typer.echo(f"{own.measured_text()}\nsimulated: {_title(plan)}, {_boards(plan)}\n")
         typer.echo(table_line(HEADER))
     answer = find_budget(plan, recall, jobs, None if as_json else lambda row: typer.echo(table_row(row)))
-    typer.echo(answer_json(answer) if as_json else answer_text(answer))
+    typer.echo(answer_json(answer, own) if as_json else answer_text(answer))
+    if own is not None and not as_json:
+        typer.echo(own.verdict_text(answer))
     if plot_to is not None:
         plot(answer.rows, plot_to, _title(plan))
         typer.echo(f"plotted: {plot_to}", err=True)
 
 
+def _boards(plan: Plan) -> str:
+    window = write_duration(plan.world.arrivals.window)
+    return f"by {', '.join(plan.world.metrics)}, in a window of {window}"
+
+
 def _title(plan: Plan) -> str:
     arrivals = plan.world.arrivals
     return f"{arrivals.live_posts:,} live Posts, {arrivals.campaigns} campaigns, top {plan.top}"
-
-
-def _can_plot(path: Path) -> None:
-    if path.suffix not in _PLOTS:
-        raise UsageError(f"--plot: {path} must end in one of {', '.join(_PLOTS)}")
-    if not path.parent.is_dir():
-        raise UsageError(f"--plot: there is no folder {path.parent}")
-    if find_spec("matplotlib") is None:
-        raise UsageError("--plot needs matplotlib: pip install 'top-tweets[plot]'")

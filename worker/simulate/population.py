@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.model import FloatArray, IntArray, MetricName
+    from worker.simulate.arrivals import Group
 
 BEGIN: Final = Timestamp(1_750_000_000.0)
 """The moment at which every simulation begins: a round one, as nothing depends on it."""
@@ -52,15 +54,16 @@ class Histories:
 class Population:
     """Posts by their number, in order of creation.
 
-    ``born``: seconds from the beginning; before it where negative. ``campaign_of``: the number of each Post's
-    campaign, ``all`` not among them; -1 where it is in none. ``rises`` and ``falls``: a history for each
-    metric; falls may be missing.
+    ``born``: seconds from the beginning; before it where negative. ``group_of``: which of ``groups`` each
+    Post is in; a group is the campaigns that Posts have together. ``campaigns``: all of those, without
+    ``all``. ``rises`` and ``falls``: a history for each metric; falls may be missing.
     ``gone``: the age at which a Post is deleted; infinite where it is not.
     """
 
     metrics: tuple[MetricName, ...]
     born: FloatArray
-    campaign_of: NDArray[np.int32]
+    group_of: NDArray[np.int32]
+    groups: tuple[Group, ...]
     campaigns: tuple[Campaign, ...]
     rises: Sequence[Histories]
     falls: Sequence[Histories]
@@ -72,8 +75,8 @@ class Population:
         cls,
         metrics: Sequence[MetricName],
         born: FloatArray,
-        campaign_of: NDArray[np.int32],
-        campaigns: Sequence[Campaign],
+        group_of: NDArray[np.int32],
+        groups: Sequence[Group],
         rises: Sequence[Histories],
         *,
         falls: Sequence[Histories] = (),
@@ -85,8 +88,9 @@ class Population:
         return cls(
             tuple(metrics),
             born,
-            campaign_of,
-            tuple(campaigns),
+            group_of,
+            tuple(groups),
+            tuple(dict.fromkeys(chain.from_iterable(groups))),
             tuple(rises),
             tuple(falls),
             np.full(len(born), np.inf) if gone is None else gone,
@@ -117,14 +121,14 @@ class Population:
 
     def campaigns_of(self, post: int) -> tuple[Campaign, ...]:
         """The campaigns a Post is seen with."""
-        number = int(self.campaign_of[post])
-        return () if number < 0 else (self.campaigns[number],)
+        return self.groups[self.group_of[post]]
 
     def members(self, campaign: Campaign) -> IntArray:
         """The numbers of all Posts of a campaign, ascending."""
         if campaign == ALL:
             return np.arange(len(self), dtype=np.int64)
-        return np.flatnonzero(self.campaign_of == self.campaigns.index(campaign))
+        having = [number for number, group in enumerate(self.groups) if campaign in group]
+        return np.flatnonzero(np.isin(self.group_of, having))
 
     def post_id(self, post: int) -> PostId:
         """The ID of a Post."""

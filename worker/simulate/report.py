@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from worker.simulate.budget import Answer
     from worker.simulate.experiment import Estimate, Row
+    from worker.simulate.own_report import Own
 
 HEADER: Final = (
     "policy",
@@ -61,10 +62,12 @@ def answer_text(answer: Answer) -> str:
     )
 
 
-def answer_json(answer: Answer) -> bytes:
-    """The same for programs: one object."""
+def answer_json(answer: Answer, own: Own | None) -> bytes:
+    """The same for programs: one object, with what was measured where something was."""
+    measured = {} if own is None else {"measured": own.measured_json(), "contract": own.verdict_json(answer)}
     return orjson.dumps(
-        {
+        measured
+        | {
             "recall": answer.recall,
             "requests_per_minute": answer.enough,
             "needed": answer.needed.mean,

@@ -18,7 +18,7 @@ from worker.simulate.world import Attack, World
 
 _FEWEST_POSTS: Final = 10
 _MOST_POSTS: Final = 5_000_000
-_PUBLIC: Final = ("favorites", "replies", "retweets", "quote_tweets", "video_views")
+PUBLIC: Final = ("favorites", "replies", "retweets", "quote_tweets", "video_views")
 
 
 class UsageError(Exception):
@@ -78,8 +78,8 @@ class Wanted(BaseModel):
     @classmethod
     def _are_public(cls, value: list[str]) -> list[str]:
         for name in value:
-            if name not in _PUBLIC:
-                raise ValueError(f"{name!r} cannot be simulated: one of {', '.join(_PUBLIC)}")
+            if name not in PUBLIC:
+                raise ValueError(f"{name!r} cannot be simulated: one of {', '.join(PUBLIC)}")
         return value
 
     def plan(self) -> Plan:

@@ -48,16 +48,16 @@ class World:
         chance = np.random.default_rng(seed)
         arrivals = self.arrivals
         born = arrivals.times(chance, begins, ends)
-        campaign_of = arrivals.assign(chance, len(born))
+        group_of = arrivals.assign(chance, len(born))
         sizes = self.sizes.draw(chance, len(born))
         if self.attack is not None:
             dead = np.sort(self.attack.at + chance.uniform(0.0, self.attack.within, self.attack.posts))
             order = np.argsort(np.concatenate([born, dead]), kind="stable")
             born = np.concatenate([born, dead])[order]
-            campaign_of = np.concatenate([campaign_of, np.zeros(len(dead), dtype=np.int32)])[order]
+            group_of = np.concatenate([group_of, np.zeros(len(dead), dtype=np.int32)])[order]
             sizes = np.concatenate([sizes, np.zeros(len(dead))])[order]
         rises, falls = self._grow(sizes, chance)
-        return Population.make(self.metrics, born, campaign_of, arrivals.names(), rises, falls=falls)
+        return Population.make(self.metrics, born, group_of, arrivals.groups(), rises, falls=falls)
 
     def _grow(
         self, sizes: FloatArray, chance: np.random.Generator

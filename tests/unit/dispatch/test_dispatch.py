@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.engagement.fakes import LoopClock, accounted, bench, counted, errors, reply, run_virtual
+from tests.unit.engagement.fakes import (
+    NOON,
+    LoopClock,
+    accounted,
+    bench,
+    counted,
+    counts_of,
+    errors,
+    reply,
+    run_virtual,
+)
+from worker.clock import at_pace
 from worker.dispatch import Dispatcher
-from worker.model import PostId, Seconds, Standings, Timestamp
+from worker.model import REAL_TIME, Pace, PostId, Seconds, Standings, Timestamp
 from worker.planner import Plan
 from worker.routes import Route
 
@@ -46,6 +57,10 @@ class Posts:
         again = list(post_ids)
         self.in_flight -= set(again)
         self.waiting += again
+
+    def retire_hopeless(self, post_ids: Sequence[PostId]) -> int:
+        assert not post_ids
+        return 0
 
     def answered(self, outcome: Outcome, lane: object) -> None:
         assert lane is self
@@ -82,11 +97,13 @@ def dispatcher(
     *answers: Answering,
     otherwise: Answering | None = None,
     in_flight: int = 4,
-    limit: int = 60_000,
+    limit: float = 60_000,
     latency: float = 0.1,
     posts: int = 0,
+    slots: bool = False,
+    pace: Pace = REAL_TIME,
 ) -> Running:
-    tested = bench(*answers, otherwise=otherwise, limit=limit, latency=latency, attempts=2)
+    tested = bench(*answers, otherwise=otherwise, limit=limit, latency=latency, attempts=2, slots=slots)
     known = Posts([PostId(1000 + number) for number in range(posts)])
     planner, loops = InTurn(), list[float]()
     made = Dispatcher(
@@ -96,8 +113,9 @@ def dispatcher(
         quota=tested.quota,
         in_flight=in_flight,
         progressed=lambda: loops.append(asyncio.get_running_loop().time()),
-        clock=LoopClock(),
+        clock=at_pace(pace, LoopClock()),
         telemetry=tested.telemetry,
+        pace=pace,
     )
     return Running(made, tested, known, planner, loops)
 
@@ -147,6 +165,31 @@ def test_a_plan_is_made_when_there_is_a_permit_and_not_before() -> None:
     assert running.planner.planned_at[:3] == pytest.approx(sent_at)
 
 
+@pytest.mark.parametrize("slots", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_with_a_quarter_of_a_request_a_minute_one_leaves_in_four_minutes_and_no_more(
+    slots: bool, fails: bool
+) -> None:
+    def judge(sent: Sent) -> Reply:
+        headers = {"x_per_minute_limit": "1", "x_per_minute_remaining": "0"}
+        reset = {"x_per_minute_reset": str(int(NOON + sent.at) + 241)}
+        return reply(500 if fails else 200, {"by_post": counts_of(sent.post_ids)}, **headers, **reset)
+
+    async def ran() -> Running:
+        running = dispatcher(otherwise=judge, posts=400, limit=0.25, slots=slots)
+        await run_for(running, 3600)
+        return running
+
+    running = run_virtual(ran())
+    sent_at = [sent.at for sent in running.bench.api.sent]
+    assert len(sent_at) == pytest.approx(3600 / (242 if slots else 240), abs=1)
+    assert min(after - before for before, after in pairwise(sent_at)) >= 240
+    assert running.bench.value("toptweets_quota_used_requests") == 0.25
+    assert running.bench.value("toptweets_quota_requests_per_minute") == 0.25
+    # However long it waits for a permit, it is seen to be alive.
+    assert max(after - before for before, after in pairwise(running.loops)) <= 1.01
+
+
 def test_a_new_post_is_asked_for_at_once_when_nudged() -> None:
     async def ran() -> float:
         running = dispatcher()
@@ -165,6 +208,16 @@ def test_it_wakes_when_the_plan_says_so() -> None:
     async def ran() -> list[float]:
         running = dispatcher()
         running.planner.wake_in = 0.3
+        await run_for(running, 0.7)
+        return running.planner.planned_at
+
+    assert run_virtual(ran()) == pytest.approx([0, 0.3, 0.6])
+
+
+def test_a_plan_s_wake_is_of_the_clock_and_not_of_the_machine() -> None:
+    async def ran() -> list[float]:
+        running = dispatcher(pace=Pace(60.0, Timestamp(NOON)))
+        running.planner.wake_in = 18.0
         await run_for(running, 0.7)
         return running.planner.planned_at
 

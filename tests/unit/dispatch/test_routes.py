@@ -52,6 +52,26 @@ def test_a_route_with_few_posts_waits_longer_and_not_for_ever() -> None:
     assert counted[1] == pytest.approx(10, abs=1)
 
 
+@pytest.mark.parametrize(("times", "expected"), [(1.0, 100), (3.0, 150), (1000.0, 167)])
+def test_requests_that_are_worth_more_go_more_often_within_bounds(times: float, expected: int) -> None:
+    turns = Turns([route(), route()])
+    counted: Counter[int] = Counter()
+    for _ in range(200):
+        first = turns.in_order()[0]
+        number = turns.routes.index(first)
+        turns.taken(first, 250, 7.0 * (times if number == 0 else 1.0))
+        counted[number] += 1
+    assert counted[0] == pytest.approx(expected, abs=6)
+    assert counted[1] > 0
+
+
+def test_where_nothing_is_worth_anything_all_take_turns() -> None:
+    turns = Turns([route(), route()])
+    for _ in range(10):
+        turns.taken(turns.in_order()[0], 250, 0.0)
+    assert turns.routes[0].turn == turns.routes[1].turn
+
+
 def test_a_route_that_had_nothing_to_ask_saves_nothing_up() -> None:
     turns = Turns([route(), route()])
     assert served(turns, 50, {0: 250}) == {0: 50}

@@ -12,6 +12,7 @@ import stamina
 from prometheus_client import CollectorRegistry
 
 from worker.catalogue import PRIVATE_TOTALS, Endpoint, Reach
+from worker.clock import at_pace
 from worker.engagement import (
     Access,
     Allowance,
@@ -20,6 +21,7 @@ from worker.engagement import (
     Circuit,
     EngagementError,
     FixedToken,
+    Limit,
     Query,
     Quota,
     Reply,
@@ -27,7 +29,16 @@ from worker.engagement import (
     RetryPolicy,
     Slots,
 )
-from worker.model import PUBLIC_METRICS, MetricName, PostId, Seconds, Timestamp, first_post_id
+from worker.model import (
+    PUBLIC_METRICS,
+    REAL_TIME,
+    MetricName,
+    Pace,
+    PostId,
+    Seconds,
+    Timestamp,
+    first_post_id,
+)
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -241,16 +252,18 @@ def bench(
     otherwise: Answering | None = None,
     credentials: Callable[[Transport], Credentials] = lambda _: FixedToken(TOKEN),
     metrics: Sequence[MetricName] = PUBLIC_METRICS,
-    limit: int = 60_000,
+    limit: float = 60_000,
     attempts: int = 4,
     latency: float = 0.1,
     slots: bool = False,
+    pace: Pace = REAL_TIME,
 ) -> Bench:
     """To be made in the loop that runs it. ``slots``: the quota has them, of one worker that owns all."""
-    clock = LoopClock()
+    clock = at_pace(pace, LoopClock())
     telemetry = Telemetry(CollectorRegistry())
     api = FakeApi(list(answers), otherwise, latency)
-    quota = Quota(limit, clock, slots=own_all(Slots(limit, 3, Seconds(2.0), clock)) if slots else None)
+    allowed = Limit.of(limit)
+    quota = Quota(allowed, clock, slots=own_all(Slots(allowed, 3, Seconds(2.0), clock)) if slots else None)
     circuit = Circuit(Seconds(300.0), clock, telemetry)
     requester = Requester(
         "http://api.example/",
@@ -259,6 +272,7 @@ def bench(
         retries=RetryPolicy(attempts, Seconds(0.5), Seconds(8.0)),
         clock=clock,
         telemetry=telemetry,
+        pace=pace,
     )
     app = Access(AppSigner(credentials(api)), circuit, "check engagement.bearer_token")
     asker = Asker(requester, app, allowance=Allowance(Reach(), clock), clock=clock, telemetry=telemetry)

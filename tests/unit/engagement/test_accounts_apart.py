@@ -7,7 +7,17 @@ import asyncio
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from tests.unit.engagement.fakes import NOON, FakeApi, LoopClock, Sent, counted, gives_up, reply, run_virtual
+from tests.unit.engagement.fakes import (
+    NOON,
+    FakeApi,
+    LoopClock,
+    Sent,
+    SetClock,
+    counted,
+    gives_up,
+    reply,
+    run_virtual,
+)
 from worker.catalogue import Endpoint, Reach
 from worker.engagement import (
     Access,
@@ -18,6 +28,7 @@ from worker.engagement import (
     Asker,
     Circuit,
     FixedToken,
+    Limit,
     Outcome,
     Query,
     Quota,
@@ -48,7 +59,7 @@ class Apart:
         requester = Requester(
             "https://api.example",
             transport=self.api,
-            quota=Quota(60_000, clock),
+            quota=Quota(Limit.of(60_000), clock),
             retries=RetryPolicy(3, Seconds(0.5), Seconds(8.0)),
             clock=clock,
             telemetry=self.telemetry,
@@ -58,7 +69,7 @@ class Apart:
         self.asker = Asker(
             requester,
             Access(AppSigner(FixedToken("app")), circuit, "check"),
-            {ACME: Access(AccountSigner("key", "secret", ACME), own, "check")},
+            {ACME: Access(AccountSigner("key", "secret", ACME, clock), own, "check")},
             allowance=Allowance(Reach(), clock),
             clock=clock,
             telemetry=self.telemetry,
@@ -117,11 +128,17 @@ def test_an_endpoint_that_is_refused_stops_alone() -> None:
 
 
 def test_an_address_that_no_account_signs_for_stops_and_says_so() -> None:
-    signer = AccountSigner("key", "canary-secret", ACME)
+    signer = AccountSigner("key", "canary-secret", ACME, LoopClock())
     error = run_virtual(gives_up(signer.sign("http://api.example/insights")))
     assert isinstance(error, StoppedError)
     assert "engagement.url" in str(error)
     assert "canary" not in str(error)
+
+
+def test_a_signature_is_of_the_time_that_the_clock_tells() -> None:
+    signer = AccountSigner("key", "secret", ACME, SetClock(1234.5))
+    header = run_virtual(signer.sign("https://api.example/insights"))
+    assert f'oauth_timestamp="{int(NOON) + 1234}"' in header
 
 
 def test_a_refusal_that_names_nobody_makes_no_post_another_s() -> None:

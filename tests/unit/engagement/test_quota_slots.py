@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.engagement.fakes import POSTS, TOKEN, SetClock, bench, own_all, reply, run_virtual
-from worker.engagement import AppOnlyAuth, Quota, Slots
+from worker.engagement import AppOnlyAuth, Limit, Quota, Slots
 from worker.model import Seconds
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 HEADROOM = Seconds(2.0)
 
 
-def quota_of(limit: int = 62, own: Sequence[int] = (0, 1, 2, 3)) -> tuple[Quota, SetClock]:
+def quota_of(limit: float = 62, own: Sequence[int] = (0, 1, 2, 3)) -> tuple[Quota, SetClock]:
     """A quota with the slots of these partitions. Of 62, slot n is second n."""
     clock = SetClock()
-    slots = Slots(limit, 4, HEADROOM, clock)
+    slots = Slots(Limit.of(limit), 4, HEADROOM, clock)
     slots.own(own)
     slots.renew(Seconds(1e9))
     clock.at = 1.0
-    return Quota(limit, clock, slots=slots), clock
+    return Quota(Limit.of(limit), clock, slots=slots), clock
 
 
 def take(quota: Quota) -> Permit:
@@ -81,7 +82,7 @@ def test_without_slots_it_waits_and_looks_again() -> None:
 def test_the_share_goes_with_the_partitions_and_the_limit() -> None:
     quota, _ = quota_of(limit=60, own=(2,))
     assert quota.share == 15.0
-    assert quota.limit == 60
+    assert quota.limit.rate == 60
     quota.learn({"x-per-minute-limit": "30"})
     assert quota.share == 7.5
 
@@ -130,6 +131,22 @@ def test_a_hold_is_not_caught_up() -> None:
     assert len([*iter(quota.try_take, None)]) == 1
 
 
+def test_of_one_request_in_four_minutes_each_slot_is_used_though_every_answer_says_0_remain() -> None:
+    quota, clock = quota_of(limit=0.25)
+    at: list[float] = []
+    while clock.at < 3000:
+        clock.at += quota.wait() + 0.001
+        permit = take(quota)
+        at.append(clock.at)
+        clock.at += 1.5
+        permit.end()
+        now = int(clock.now())
+        quota.learn(
+            {"x-per-minute-limit": "1", "x-per-minute-remaining": "0", "x-per-minute-reset": str(now + 242)}
+        )
+    assert [after - before for before, after in pairwise(at)] == pytest.approx([242] * (len(at) - 1), abs=0.5)
+
+
 def test_a_limit_per_second_is_shared_too() -> None:
     quota, clock = quota_of(limit=6200, own=(0, 1))
     quota.learn({"x-per-second-limit": "10"})
@@ -160,7 +177,7 @@ def test_a_permit_that_is_given_back_is_not_held_and_its_slot_stays_used() -> No
 
 def test_a_permit_without_slots_is_always_fresh() -> None:
     clock = SetClock()
-    permit = take(Quota(60, clock))
+    permit = take(Quota(Limit.of(60), clock))
     clock.at = 1e6
     assert permit.fresh()
     permit.end()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.unit.engagement.fakes import NOON
-from worker.engagement import Slots
+from worker.engagement import Limit, Slots
 from worker.model import Seconds, Timestamp
 
 FAR = Seconds(1e9)
@@ -28,11 +28,11 @@ class TwoClocks:
 
 
 def slots_of(
-    limit: int = 62, partitions: int = 4, headroom: float = 2.0, own: tuple[int, ...] = (0, 1, 2, 3)
+    limit: float = 62, partitions: int = 4, headroom: float = 2.0, own: tuple[int, ...] = (0, 1, 2, 3)
 ) -> tuple[Slots, TwoClocks]:
     """Owned since long, and the lease lasts. With 62 of 62 s, slot n is second n of Unix time."""
     clock = TwoClocks()
-    slots = Slots(limit, partitions, Seconds(headroom), clock)
+    slots = Slots(Limit.of(limit), partitions, Seconds(headroom), clock)
     slots.renew(FAR)
     slots.own(own)
     clock.at = 100.0
@@ -105,7 +105,7 @@ def test_a_partition_that_is_gone_takes_its_begun_slots_along() -> None:
 
 def test_without_a_lease_there_are_no_slots_and_a_late_renewal_brings_none_back() -> None:
     clock = TwoClocks()
-    slots = Slots(62, 1, Seconds(2.0), clock)
+    slots = Slots(Limit.of(62), 1, Seconds(2.0), clock)
     slots.own([0])
     assert slots.wait() == float("inf")
     slots.renew(Seconds(50.0))
@@ -152,7 +152,7 @@ def test_a_wall_clock_set_forward_brings_no_burst() -> None:
 
 def test_a_machine_that_slept_has_slept_through_its_lease() -> None:
     clock = TwoClocks()
-    slots = Slots(62, 1, Seconds(2.0), clock)
+    slots = Slots(Limit.of(62), 1, Seconds(2.0), clock)
     slots.own([0])
     slots.renew(Seconds(50.0))
     clock.at = 10.0
@@ -176,8 +176,8 @@ def test_a_pause_is_not_caught_up() -> None:
 
 def test_another_limit_is_another_grid_from_now_on() -> None:
     slots, clock = slots_of(limit=6200)
-    slots.regrid(62)
-    assert slots.limit == 62
+    slots.regrid(Limit.of(62))
+    assert slots.limit.rate == 62
     assert len(numbers(slots, clock, 10)) == 10
 
 
@@ -197,6 +197,45 @@ def test_slots_neither_repeat_nor_are_left_out_nor_drift(limit: int) -> None:
     assert [slot.number for slot in taken] == list(range(taken[0].number, taken[0].number + 300))
     for slot in taken:
         assert slot.start == -(-slot.number * 62_000_000_000 // limit)
+
+
+@pytest.mark.parametrize(
+    ("rate", "span", "requests"), [(0.25, 242, 1), (0.05, 1202, 1), (1.5, 42, 1), (2.5, 50, 2)]
+)
+def test_slots_of_a_fraction_are_those_of_its_span(rate: float, span: int, requests: int) -> None:
+    slots, clock = slots_of(rate)
+    for _ in range(20):
+        clock.at += slots.wait() + 0.001
+        slot = slots.try_take()
+        assert slot is not None
+        assert slot.start == -(-slot.number * span * 1_000_000_000 // requests)
+        assert slots.try_take() is None
+        assert slots.wait() <= span / requests
+    assert slots.share == rate
+
+
+def test_a_span_of_no_whole_nanoseconds_is_never_cut_short() -> None:
+    slots, clock = slots_of(0.07)
+    clock.at += slots.wait() + 0.001
+    first = slots.try_take()
+    clock.at += slots.wait() + 0.001
+    second = slots.try_take()
+    assert first is not None
+    assert second is not None
+    assert second.start - first.start == 859_142_857_143
+
+
+def test_a_clock_that_was_ahead_by_less_than_a_long_span_uses_no_slot_again() -> None:
+    slots, clock = slots_of(0.25)
+    clock.at += slots.wait() + 0.001
+    used = slots.try_take()
+    assert used is not None
+    clock.wall -= 200
+    assert slots.wait() > 200
+    clock.at += slots.wait() + 0.001
+    again = slots.try_take()
+    assert again is not None
+    assert again.number == used.number + 1
 
 
 def test_a_slot_is_fresh_to_its_end_by_both_clocks() -> None:
@@ -246,10 +285,10 @@ def test_a_process_held_up_between_its_two_clocks_looks_again() -> None:
     assert slot.start / 1e9 >= clock.now() - 1
 
 
-@pytest.mark.parametrize(("limit", "partitions", "headroom"), [(0, 1, 2.0), (1, 0, 2.0), (1, 1, 0.0)])
+@pytest.mark.parametrize(("limit", "partitions", "headroom"), [(1, 0, 2.0), (1, 1, 0.0)])
 def test_a_grid_of_nothing_is_a_fault(limit: int, partitions: int, headroom: float) -> None:
     with pytest.raises(ValueError, match="grid"):
-        Slots(limit, partitions, Seconds(headroom), TwoClocks())
+        Slots(Limit.of(limit), partitions, Seconds(headroom), TwoClocks())
 
 
 def test_a_partition_that_cannot_be_is_a_fault() -> None:

@@ -16,7 +16,7 @@ from worker.intake import Assigned, Batch, Event, Inbox, Joining, Restored, Revo
 from worker.intake.clients import Partition
 from worker.intake.commits import Commits, Turn
 from worker.intake.forwarder import partition_of
-from worker.model import PostId, Seconds, Sighting, Timestamp, Tombstone
+from worker.model import REAL_TIME, Pace, PostId, Seconds, Sighting, Timestamp, Tombstone
 from worker.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ PLACES = [Partition(TOPIC, number) for number in range(PARTITIONS)]
 class Bench:
     """A reader over a consumer with a script, and the inbox that it fills."""
 
-    def __init__(self, queue_posts: int = 1000, *, handed_over: bool = True) -> None:
+    def __init__(self, queue_posts: int = 1000, *, handed_over: bool = True, pace: Pace = REAL_TIME) -> None:
         self.consumer = FakeConsumer()
         self.inbox = Inbox()
         self.telemetry = Telemetry(CollectorRegistry())
@@ -74,6 +74,7 @@ class Bench:
             progressed=lambda: None,
             clock=self.clock,
             telemetry=self.telemetry,
+            pace=pace,
         )
         if handed_over:
             self.reader.handed_over()
@@ -387,6 +388,24 @@ def test_sightings_and_tombstones_are_handed_over_in_order() -> None:
             (Tombstone, first),
             (Sighting, second),
         ]
+
+    asyncio.run(check())
+
+
+def test_what_the_brokers_clock_says_is_told_by_the_clock_that_posts_live_by() -> None:
+    async def check() -> None:
+        (post_id,) = _posts(1, 1)
+        record = _tombstone(post_id)
+        said_at = record.timestamp / 1000
+        pace = Pace(60.0, Timestamp(said_at - 10))
+        bench = Bench(pace=pace)
+
+        def later() -> None:
+            bench.clock.time += 1.5
+
+        (handed,) = _of(Batch, await bench.run(lambda: bench.own(1), {PLACES[1]: [record]}, later))
+        assert handed.items == [Tombstone(post_id, Timestamp(said_at + 590))]
+        assert bench.proofs == [pace.passed(bench.clock.monotonic())]
 
     asyncio.run(check())
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.unit.intake.fakes import FakeClock
 from tests.unit.merging.working import Member, Topic
 from tests.unit.watchlist.making import post
+from worker.clock import FastClock
 from worker.intake.forwarder import partition_of
+from worker.model import REAL_TIME, Pace, Timestamp
 from worker.publish.http import Elsewhere
 from worker.views import Views
 
@@ -38,12 +41,14 @@ class Place:
         return self.joins
 
 
-def views(member: Member, reads: Any = None, owns: Any = None) -> Views:
+def views(
+    member: Member, reads: Any = None, owns: Any = None, clock: Any = None, pace: Pace = REAL_TIME
+) -> Views:
     quiet: Any = Quiet()
     return Views(
         member.tracker,
         planners={},
-        clock=quiet,
+        clock=clock or quiet,
         ownership=member.ownership,
         joining_input=reads or quiet,
         joining_owners=owns or quiet,
@@ -53,6 +58,7 @@ def views(member: Member, reads: Any = None, owns: Any = None) -> Views:
         progress=quiet,
         watch=quiet,
         api=quiet,
+        pace=pace,
     )
 
 
@@ -102,3 +108,12 @@ def test_a_worker_outside_of_its_owners_group_says_so_whatever_it_owned() -> Non
         f"{joins}; owns 1 of {PARTITIONS} partitions",
         f"owns 1 of {PARTITIONS} partitions",
     ]
+
+
+def test_a_clock_that_is_not_of_real_time_is_told() -> None:
+    member, machine = Member(Topic(), partitions=PARTITIONS), FakeClock()
+    assert views(member).ready().checks["clock"] == "real time"
+    pace = Pace(60.0, Timestamp(machine.time - 60))
+    told = views(member, clock=FastClock(pace, machine), pace=pace).ready().checks["clock"]
+    fast = "for development: 60 times as fast as real time since"
+    assert told == f"{fast} 2025-11-21T10:08:00Z; it is 2025-11-21T11:08:00Z"

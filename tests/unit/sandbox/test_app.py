@@ -199,12 +199,14 @@ def test_stats_count_requests_sent_and_requests_let_in() -> None:
         "most_requests_in_a_minute": 3,
         "most_let_in_a_minute": 2,
         "requests_per_minute": 2,
+        "span": {"seconds": 60.0, "limit": 2, "most_requests": 3, "most_let_in": 2},
         "answers_by_status": {"200": 3, "429": 1},
         "faults": {},
         "ids_served": 750,
         "by_endpoint": {"totals": tally},
         "by_account": {"bearer": tally},
         "world": {"seed": 1, "growth_minutes": 80.0},
+        "clock": {"now": NOON + 90, "speed": 1.0, "since": None},
     }
 
 
@@ -269,6 +271,9 @@ def test_every_answer_has_the_time_at_which_it_was_made() -> None:
     [
         ({"port": 65_536}, "port"),
         ({"requests_per_minute": -1}, "requests_per_minute"),
+        ({"requests_per_minute": 0.0005}, "requests_per_minute is 0.0005; it must be 0"),
+        ({"requests_per_minute": float("nan")}, "requests_per_minute is nan"),
+        ({"requests_per_minute": float("inf")}, "requests_per_minute is inf"),
         ({"growth_minutes": 0.0}, "growth_minutes"),
         ({"bearer_token": "two words"}, "bearer_token"),
         ({"consumer_secret": ""}, "consumer_secret"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from sandbox.quota import Quota, Rolling
 
 
@@ -44,6 +46,32 @@ def test_at_the_reset_a_refused_request_is_let_in() -> None:
     quota.take(100.7)
     assert not quota.take(150.0)
     assert quota.take(float(dict(quota.headers(150.0))["x-per-minute-reset"]))
+
+
+@pytest.mark.parametrize(
+    ("rate", "requests", "seconds", "told"), [(0.25, 1, 240, "1"), (0.05, 1, 1200, "1"), (2.5, 2, 48, "3")]
+)
+def test_a_fraction_lets_in_whole_requests_of_its_span_and_tells_a_limit_rounded_up(
+    rate: float, requests: int, seconds: int, told: str
+) -> None:
+    quota = Quota(rate)
+    assert all(quota.take(100.5 + number) for number in range(requests))
+    last = 100.5 + requests - 1
+    assert quota.headers(last) == (
+        ("x-per-minute-limit", told),
+        ("x-per-minute-remaining", "0"),
+        ("x-per-minute-reset", str(101 + seconds)),
+    )
+    assert not quota.take(100.4 + seconds)
+    assert quota.wait(100.4 + seconds) == 1
+    assert quota.take(100.5 + seconds)
+    assert quota.most_in_a_span == requests
+
+
+def test_the_busiest_minute_is_told_beside_the_busiest_span() -> None:
+    quota = Quota(2.5)
+    assert all(quota.take(at) for at in (0.0, 1.0, 48.0, 49.0))
+    assert (quota.most, quota.most_in_a_span) == (4, 2)
 
 
 def test_without_a_limit_all_are_let_in_and_no_headers_are_given() -> None:

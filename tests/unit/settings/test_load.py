@@ -44,6 +44,20 @@ def test_defaults_need_only_a_topic_and_a_token() -> None:
     assert settings.engagement.requests_per_minute == 60
 
 
+@pytest.mark.parametrize("written", ["60", "0.25", "0.001", "1.5", "10000000"])
+def test_requests_a_minute_may_be_a_fraction(written: str, tmp_path: Path) -> None:
+    toml = f"[engagement]\nrequests_per_minute = {written}\n"
+    assert loaded(toml, tmp_path).engagement.requests_per_minute == float(written)
+    assert loaded(ENGAGEMENT__REQUESTS_PER_MINUTE=written).engagement.requests_per_minute == float(written)
+
+
+@pytest.mark.parametrize("written", ["0", "-1", "0.0009", "10000001", "nan", "inf", "few"])
+def test_requests_a_minute_that_no_contract_has_are_refused(written: str) -> None:
+    fault = the_fault(faults_of(ENGAGEMENT__REQUESTS_PER_MINUTE=written))
+    assert fault.name == "engagement.requests_per_minute"
+    assert written in fault.value
+
+
 def test_without_a_topic_and_a_token_both_are_told() -> None:
     assert names(faults_of_alone()) == ["kafka.topic", "engagement.bearer_token"]
 

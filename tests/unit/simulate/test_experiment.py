@@ -80,7 +80,7 @@ class TestJudging:
             (LIKES,),
             np.array([-50.0, -40.0, -30.0, -20.0, -10.0]),
             np.zeros(5, dtype=np.int32),
-            (SPRING,),
+            ((SPRING,),),
             [Histories.of([np.zeros(count) for count in likes])],
         )
         judge = Judge(population, (LIKES,), 2, window)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.model import ALL, NOT_AVAILABLE, Campaign, MetricName, created_at
-from worker.simulate.arrivals import Arrivals
+from worker.simulate.arrivals import Arrivals, GroupShare
 from worker.simulate.cascades import CascadesError, Sizes, read_cascades, thinned
 from worker.simulate.population import BEGIN, Histories, Population
 from worker.simulate.synthetic import Growing
@@ -49,7 +49,7 @@ class TestPopulation:
             (LIKES, SHARES),
             np.array([-100.0, 0.0, 50.0]),
             np.array([0, 1, 0], dtype=np.int32),
-            (SPRING, AUTUMN),
+            ((SPRING,), (AUTUMN,)),
             [
                 Histories.of([np.array([10.0, 120.0]), np.array([1.0]), np.array([])]),
                 Histories.of([np.array([]), np.array([2.0, 3.0]), np.array([])]),
@@ -77,6 +77,19 @@ class TestPopulation:
         assert population.campaigns_of(1) == (AUTUMN,)
         assert population.born_by(0.0) == 2
 
+    def test_a_post_may_be_in_several_campaigns_or_in_none(self) -> None:
+        population = Population.make(
+            (LIKES,),
+            np.array([0.0, 1.0, 2.0]),
+            np.array([2, 0, 1], dtype=np.int32),
+            ((SPRING,), (AUTUMN, SPRING), ()),
+            [Histories.of([np.array([])] * 3)],
+        )
+        assert [population.campaigns_of(post) for post in range(3)] == [(), (SPRING,), (AUTUMN, SPRING)]
+        assert set(population.campaigns) == {SPRING, AUTUMN}
+        assert population.members(SPRING).tolist() == [1, 2]
+        assert population.members(AUTUMN).tolist() == [2]
+
 
 class TestArrivals:
     def test_as_many_live_in_a_window_as_was_said(self) -> None:
@@ -98,6 +111,20 @@ class TestArrivals:
         of = Arrivals(10, 60.0, 10, largest=0.9).assign(np.random.default_rng(1), 100_000)
         assert np.mean(of == 0) == pytest.approx(0.9, abs=0.01)
         assert set(of.tolist()) == set(range(10))
+
+    def test_as_many_appear_in_each_hour_as_was_measured(self) -> None:
+        by_hour = (*[0.0] * 6, *[0.5] * 12, *[3.0] * 6)
+        arrivals = Arrivals(48_000, 172_800.0, 1, by_hour=by_hour)
+        times = arrivals.times(np.random.default_rng(1), -86_400.0, 2 * 86_400.0)
+        counts = np.bincount((times // 3600).astype(int) % 24, minlength=24)
+        assert counts == pytest.approx(3 * 1000 * np.array(by_hour), rel=0.1)
+
+    def test_groups_are_of_the_sizes_that_were_measured(self) -> None:
+        shares = (GroupShare((SPRING,), 0.6), GroupShare((AUTUMN, SPRING), 0.3), GroupShare((), 0.1))
+        arrivals = Arrivals(10, 60.0, 2, shares=shares)
+        assert arrivals.groups() == ((SPRING,), (AUTUMN, SPRING), ())
+        of = arrivals.assign(np.random.default_rng(1), 100_000)
+        assert np.bincount(of) / 100_000 == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
 
 
 class TestCascades:

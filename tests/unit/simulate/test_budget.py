@@ -1,0 +1,114 @@
+"""``top-tweets budget``, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.unit.settings.environment import set_environment
+from worker.cli import app
+from worker.simulate.budget import find_budget
+from worker.simulate.sought import Sought
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL: Final = (
+    *("--posts-per-day=1000", "--campaigns=3", "--top=5", "--window=24h"),
+    *("--hours=3", "--seeds=2", "--jobs=1"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings file, and no broker."""
+    monkeypatch.chdir(tmp_path)
+    set_environment(
+        monkeypatch,
+        {
+            "TOPTWEETS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "TOPTWEETS_KAFKA__REQUEST_TIMEOUT": "1s",
+            "TOPTWEETS_KAFKA__TOPIC": "posts",
+        },
+    )
+
+
+def budget(*options: str) -> Any:
+    return CliRunner().invoke(app, ["budget", *SMALL, *options])
+
+
+def test_it_tells_what_was_tried_and_what_suffices() -> None:
+    told = budget("--recall=0.95")
+    assert told.exit_code == 0, told.output
+    header, *lines = told.stdout.splitlines()
+    assert header.split()[:2] == ["policy", "req/min"]
+    tried = [line.split() for line in lines if line.startswith("planner")]
+    recalls = [float(cells[2]) for cells in tried]
+    assert min(recalls) < 0.95 < max(recalls)
+    assert lines[-1].endswith("by 2 simulated worlds.")
+    assert "requests a minute suffice for a recall of 0.95: " in lines[-1]
+
+
+def test_programs_are_told_the_same_and_it_is_drawn(tmp_path: Path) -> None:
+    plot = tmp_path / "plot.svg"
+    told = budget("--recall=0.95", "--json", f"--plot={plot}")
+    assert told.exit_code == 0, told.output
+    answer = json.loads(told.stdout)
+    assert answer["requests_per_minute"] == pytest.approx(answer["needed"] + answer["needed_within"])
+    tried = answer["tried"]
+    assert [row["requests_per_minute"] for row in tried] == sorted(
+        row["requests_per_minute"] for row in tried
+    )
+    assert tried[0]["recall"] < 0.95 < tried[-1]["recall"]
+    assert "measured" not in answer
+    assert b"<svg" in plot.read_bytes()[:2000]
+
+
+def test_a_higher_recall_takes_more_requests() -> None:
+    plan = Sought(posts_per_day=1000.0, campaigns=3, top=5, hours=3.0, seeds=1).plan()
+    needed = [find_budget(plan, recall, jobs=1).enough for recall in (0.8, 0.95, 0.99)]
+    assert needed == sorted(needed)
+    assert needed[0] < needed[2]
+
+
+def test_what_no_contract_reaches_is_told_with_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    # To find out with all that are tried takes minutes.
+    monkeypatch.setattr("worker.simulate.budget._MOST_STEPS", 0)
+    told = budget("--recall=0.9999", "--campaigns=20", "--top=10")
+    assert told.exit_code == 3
+    assert re.fullmatch(
+        r"0\.9999 is not reached: with 0\.\d+ requests a minute the recall is 0\.\d{4}\n", told.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--posts-per-day=1"], "--posts-per-day: 1 makes 1 Posts in a window of 24h"),
+        (["--window=soon"], "--window: not a duration"),
+        (["--metrics=impressions"], "--metrics: 'impressions' cannot be simulated"),
+        (["--top=0"], "--top: "),
+        (["--plot=plot.txt"], "--plot: plot.txt must end in one of .png"),
+        (["--cascades=/nowhere"], "/nowhere cannot be read"),
+        (["--last=2h"], "--last 2h: is of use with --from-topic only"),
+        (["--from-topic", "--last=soon"], "--last: not a duration"),
+        (["--from-topic", "--top=0"], "--top: "),
+        (["--from-topic", "--config=/nowhere.toml"], "/nowhere.toml: no such file"),
+    ],
+)
+def test_what_was_asked_wrongly_is_told_and_ends_with_two(options: list[str], said: str) -> None:
+    told = budget(*options)
+    assert told.exit_code == 2, told.output
+    assert said in told.stderr
+    assert not told.stdout
+
+
+def test_settings_without_a_topic_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOPTWEETS_KAFKA__TOPIC")
+    told = budget("--from-topic")
+    assert told.exit_code == 2
+    assert "kafka.topic = []: give the input topics here" in told.stderr
