@@ -30,6 +30,7 @@ LIMITS: Final = {
 
 def tell_limits(settings: Settings, telemetry: Telemetry) -> None:
     """Export the limits that are set."""
+    telemetry.tracked_limit.set(settings.watchlist.max_posts)
     for name in LIMITS:
         limit = reduce(getattr, name.split("."), settings)
         if isinstance(limit, int | float):

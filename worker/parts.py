@@ -20,6 +20,8 @@ from worker.journal import Journal, KeeperSettings
 from worker.lasting_producer import LastingProducer
 from worker.membership import Membership, prove_every
 from worker.model import MetricName, Seconds
+from worker.outlook.census import take_census
+from worker.outlook.outlook import Outlook
 from worker.partials_writer import PartialsWriter
 from worker.planner import BoardGain, BoardGainSettings, TimingSettings
 from worker.publish.http.app import create_app
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
     from worker.intake.commits import Commits
     from worker.merging import Merger
     from worker.model import Clock
+    from worker.outlook.census import Census
     from worker.ownership import Ownership
+    from worker.publish.http.live import LiveBoards
     from worker.publish.http.publisher import HttpPublisher
     from worker.publish.protocol import Publisher
     from worker.settings import Settings
@@ -110,7 +114,13 @@ def make_timing(settings: Settings, endpoint: Endpoint) -> TimingSettings:
 
 
 def make_server(
-    settings: Settings, views: Views, publisher: HttpPublisher, handles: Handles, telemetry: Telemetry
+    settings: Settings,
+    views: Views,
+    publisher: HttpPublisher,
+    *,
+    handles: Handles,
+    outlook: Outlook,
+    telemetry: Telemetry,
 ) -> HttpServer:
     """The HTTP server with all its routes."""
     app = create_app(
@@ -119,6 +129,7 @@ def make_server(
         health=views.health,
         ready=views.ready,
         handles=handles.used,
+        outlook=outlook.view,
         registry=telemetry.registry,
         version=__version__,
         metrics=[MetricName(metric) for metric in settings.boards.metrics],
@@ -126,6 +137,33 @@ def make_server(
     )
     http = settings.publish.http
     return HttpServer(app, host=http.host, port=http.port, room=Room(http.max_connections, telemetry))
+
+
+def make_outlook(
+    settings: Settings,
+    tracker: Tracker,
+    planner: BoardGain,
+    boards: LiveBoards,
+    publishes: Callable[[], bool],
+    *,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> Outlook:
+    """What tells what twice and half of the contract would give. ``planner``: that of the app's totals."""
+
+    def census() -> Census:
+        tracked = {board.campaign: board.tracked_posts for board in boards.leaderboards()}
+        return take_census(tracker.watchlist, tracked, planner.curve, settings, clock.now())
+
+    return Outlook(
+        census,
+        publishes,
+        contract=settings.engagement.requests_per_minute,
+        every=Seconds(settings.planner.outlook_interval),
+        within=Seconds(settings.planner.outlook_timeout),
+        clock=clock,
+        telemetry=telemetry,
+    )
 
 
 def make_outlets(

@@ -48,6 +48,11 @@ class PublisherRole:
         self._took_over_at = -_AGAIN_AFTER
         telemetry.publisher.set(0)
 
+    @property
+    def held(self) -> bool:
+        """Whether this worker publishes."""
+        return self._held
+
     def look(self) -> None:
         """Look who should publish now."""
         held = self._merger.complete and self._ownership.has_restored(PUBLISHERS_PARTITION)

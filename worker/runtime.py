@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import platform
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -156,9 +155,10 @@ class Worker:
             api=self._api_watch,
             pace=self._pace,
         )
-        self.server = parts.make_server(settings, views, self._http, self._handles, telemetry)
-        telemetry.build.info({"version": __version__, "python": platform.python_version()})
-        telemetry.tracked_limit.set(settings.watchlist.max_posts)
+        self._outlook = self._sharing.make_outlook(self._planners.values(), self._http.boards)
+        self.server = parts.make_server(
+            settings, views, self._http, handles=self._handles, outlook=self._outlook, telemetry=telemetry
+        )
         telemetry.last_measurement.set(clock.now())
         tell_limits(settings, telemetry)
 
@@ -197,6 +197,7 @@ class Worker:
                 self._task(self._journal.run(), "journal"),
                 self._task(self._publish_editions(editions), "editions"),
                 self._task(self._house.keep(), "house"),
+                self._task(self._outlook.run(), "outlook"),
                 self._task(self.server.wait(), "http"),
                 self._task(partials.run(), "partials"),
                 *(self._task(outlet.run(), "outlet") for outlet in outlets),

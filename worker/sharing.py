@@ -15,13 +15,16 @@ from worker.partials_topic import PartialsTopic
 from worker.publisher_role import PublisherRole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from worker.audits import Audits
     from worker.editions import Outlet
     from worker.model import Clock
+    from worker.outlook.outlook import Outlook
     from worker.ownership import Ownership
     from worker.partials_writer import PartialsWriter
+    from worker.planner import BoardGain
+    from worker.publish.http.live import LiveBoards
     from worker.settings import Settings
     from worker.telemetry import Telemetry
     from worker.tracker import Tracker
@@ -87,6 +90,21 @@ class Sharing:
         )
         self._role.look()
         return editions
+
+    def make_outlook(self, planners: Iterable[BoardGain], boards: LiveBoards) -> Outlook:
+        """What the one that publishes simulates for all; of the ``planners`` the app's is the first."""
+        outlook = parts.make_outlook(
+            self._settings,
+            self._tracker,
+            next(iter(planners)),
+            boards,
+            lambda: self._role is not None and self._role.held,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+        # After our own look, which says who publishes.
+        self._ownership.listeners.append(outlook.look)
+        return outlook
 
     def tend(self) -> None:
         """See ``PublisherRole.tend``; called at each publication."""

@@ -7,6 +7,7 @@ from one immutable snapshot a scrape, so that no stale series stays; their names
 
 from __future__ import annotations
 
+import platform
 from typing import Final
 
 from prometheus_client import (
@@ -18,6 +19,8 @@ from prometheus_client import (
     Info,
     disable_created_metrics,
 )
+
+from worker import __version__
 
 BOARD_SCORE: Final = "toptweets_board_score"
 BOARD_SCORE_HELP: Final = "Value of the Post at a rank of a leaderboard"
@@ -198,6 +201,21 @@ class Telemetry:
             "How long the tracked Post that waits longest was not asked for, or not yet",
             registry=registry,
         )
+        self.outlook_recall = Gauge(
+            "toptweets_outlook_recall",
+            "Right Posts among those shown, simulated, with so many times the contract's requests",
+            ["budget"],  # 0.25, 0.5, 1, 2, 4
+            registry=registry,
+        )
+        self.outlook_shown_error = Gauge(
+            "toptweets_outlook_shown_error",
+            "Median error of shown counts as a share of the true ones, simulated, by times the contract",
+            ["budget"],
+            registry=registry,
+        )
+        self.outlook_made_at = Gauge(
+            "toptweets_outlook_timestamp_seconds", "Time when those were simulated", registry=registry
+        )
 
     def _declare_engagement(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -332,3 +350,4 @@ class Telemetry:
             "toptweets_limit", "What a setting limits its gauge to", ["setting"], registry=registry
         )
         self.build = Info("toptweets_build", "The worker's version", registry=registry)
+        self.build.info({"version": __version__, "python": platform.python_version()})

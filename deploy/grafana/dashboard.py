@@ -184,6 +184,18 @@ def budget() -> list[Json]:
             query("sum(toptweets_account_refused) or vector(0)", "refused"),
             unit="short",
         ),
+        over_time(
+            "Right Posts by contract, simulated",
+            "What so many times the contract would give, in a simulated world like this one; not measured.",
+            query("max by (budget) (toptweets_outlook_recall)", "{{budget}} times"),
+            unit="percentunit",
+        ),
+        over_time(
+            "Error of shown counts by contract, simulated",
+            "The median, with so many times the contract, in a simulated world like this one; not measured.",
+            query("max by (budget) (toptweets_outlook_shown_error)", "{{budget}} times"),
+            unit="percentunit",
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import chromium
+from tests.unit.publish.http.outlooks import outlook
 from tests.unit.publish.http.serving import Served, Worker, entry, key, leaderboard, serving
 from worker.model import HandlesUsed, Missing, Timestamp
 from worker.recall import Audited
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.browser
 
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script></p>"><svg onload=window.hit=1>'
 LIVE = "Live"
+TIMES = "×"  # noqa: RUF001 -- as the page has it
 SEES_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => console.error("CSP: " + event.violatedDirective));
 """
@@ -150,6 +152,74 @@ def test_without_accounts_nothing_is_said_of_them(browser: Browser) -> None:
         with page.expect_response("**/api/handles"):
             page.goto(served.url)
         expect(page.locator("#handles")).to_be_hidden()
+
+
+def test_what_more_requests_would_give_is_drawn_and_told_in_numbers(browser: Browser) -> None:
+    worker = Worker(outlook=outlook(at=Timestamp(time.time() - 600)))
+    with serving(worker) as served, opened(browser) as page:
+        served.publish(race(1))
+        page.goto(served.url)
+        section = page.get_by_role("complementary", name="What more requests would give")
+        expect(section).to_be_visible()
+        expect(section.locator(".told")).to_have_text(
+            "Simulated 10 min ago, in 3 worlds like this one: 200,000 Posts, 20 campaigns, the top 50, "
+            "scaled down to 10%. Not measured."
+        )
+        recall, error = (section.locator(f"[data-chart={name}]") for name in ("recall", "error"))
+        expect(recall.locator(".budget")).to_have_text([f"{one}{TIMES}" for one in "¼½124"])
+        expect(recall.locator(".value")).to_have_text(["88.12%", "95.7%", "99.05%", "99.25%", "100%"])
+        expect(error.locator(".value")).to_have_text(["16%", "8%", "4%", "2%", "1%"])
+        heights = "(chart) => [...chart.querySelectorAll('.point')].map((each) => +each.getAttribute('cy'))"
+        rising, falling = recall.evaluate(heights), error.evaluate(heights)
+        assert rising == sorted(rising, reverse=True), "up is less, on a screen"
+        assert falling == sorted(falling)
+        assert all(0 < height < 150 for height in (*rising, *falling))
+        expect(recall.locator(".point.here")).to_have_count(1)
+        section.get_by_text("In numbers").click()
+        table = section.get_by_role("table", name="What more requests would give")
+        expect(table.get_by_role("row")).to_have_count(6)
+        expect(table.get_by_role("row").nth(3)).to_have_attribute("aria-current", "true")
+        expect(table.get_by_role("row").nth(3).locator("th, td")).to_have_text(
+            [f"1{TIMES}, as it is", "60", "99.05% ± 0.4%", "4% ± 0.4%"]
+        )
+        expect(table.get_by_role("rowheader").first).to_have_text(f"¼{TIMES}")
+
+
+def test_without_an_outlook_the_page_has_none(browser: Browser, served: Served) -> None:
+    with opened(browser) as page:
+        with page.expect_response("**/api/outlook"):
+            page.goto(served.url)
+        expect(page.locator("#outlook")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_an_outlook_is_readable_on_any_screen(browser: Browser, width: int, colours: str) -> None:
+    worker = Worker(outlook=outlook(within=0.2))
+    with (
+        serving(worker) as served,
+        opened(browser, viewport={"width": width, "height": 700}, color_scheme=colours) as page,
+    ):
+        page.goto(served.url)
+        section = page.locator("#outlook")
+        section.get_by_text("In numbers").click()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        drawn = section.locator("svg").evaluate_all(
+            "(charts) => charts.flatMap((chart) => [...chart.querySelectorAll('text')].map((each) => {"
+            "  const inner = each.getBoundingClientRect(), outer = chart.getBoundingClientRect();"
+            "  return inner.left >= outer.left - 1 && inner.right <= outer.right + 1"
+            "    && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;"
+            "}))"
+        )
+        assert drawn == [True] * 20
+        ink, ground = (
+            section.evaluate(f"(one) => getComputedStyle(one.querySelector('{part}')).{what}")
+            for part, what in ((".value.here", "fill"), (".point:not(.here)", "fill"))
+        )
+        dark = colours == "dark"
+        assert (ink, ground) == (
+            ("rgb(236, 239, 244)", "rgb(22, 26, 33)") if dark else ("rgb(20, 24, 31)", "rgb(255, 255, 255)")
+        )
 
 
 def test_while_no_earlier_places_are_known_nobody_is_said_to_be_new(browser: Browser, served: Served) -> None:

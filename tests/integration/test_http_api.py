@@ -10,6 +10,7 @@ import httpx
 import jsonschema
 import pytest
 
+from tests.unit.publish.http.outlooks import outlook
 from tests.unit.publish.http.serving import NOON, PATIENCE, Served, Worker, entry, key, leaderboard, serving
 from worker.model import MetricName, PostId, Timestamp
 from worker.publish.http import BoardChance, Elsewhere, Health, Planning, PostView
@@ -33,7 +34,16 @@ ODD_NAMES = (
     "retweets",
 )
 GET_ROUTES = ("/", "/page/main.js", "/api/leaderboards", "/api/leaderboards/all/retweets", "/api/posts/20")
-ROUTES = (*GET_ROUTES, "/api/handles", "/api/openapi.json", "/metrics", "/healthz", "/readyz", "/api/stream")
+ROUTES = (
+    *GET_ROUTES,
+    "/api/handles",
+    "/api/outlook",
+    "/api/openapi.json",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/stream",
+)
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +253,45 @@ def test_a_post_of_another_workers_partition_is_told_with_the_partition(client: 
     error = documented(answer, "/api/posts/{id}")["error"]
     assert (error["code"], error["partition"]) == ("another_worker", 7)
     assert "partition 7" in error["message"]
+
+
+def test_until_there_is_an_outlook_the_reason_is_told(client: httpx.Client) -> None:
+    answer = client.get("/api/outlook")
+    assert answer.status_code == 200
+    assert documented(answer, "/api/outlook") == {"result": None, "reason": "it is being simulated"}
+
+
+def test_an_outlook_is_told_budget_by_budget() -> None:
+    with serving(Worker(outlook=outlook(0.5, 1.0))) as served:
+        told = documented(httpx.get(f"{served.url}/api/outlook", timeout=PATIENCE), "/api/outlook")
+    assert told["reason"] is None
+    result = told["result"]
+    assert (result["made_at"], result["took_s"]) == ("2026-11-20T12:00:00Z", 412.3)
+    assert result["left_out"] == [0.25, 2.0, 4.0]
+    assert result["world"] == {
+        "posts": 200_000,
+        "posts_per_hour": 4166.7,
+        "campaigns": 20,
+        "metrics": ["favorites", "retweets"],
+        "top": 50,
+        "half_growth_s": 4800.0,
+        "size_tail": 1.12,
+        "scale": 0.1,
+    }
+    assert result["budgets"][0] == {
+        "budget": 0.5,
+        "requests_per_minute": 30.0,
+        "worlds": 3,
+        "recall": {"mean": 0.957, "within": 0.004},
+        "exact_boards": {"mean": 0.4785, "within": 0.004},
+        "shown_error": {"mean": 0.08, "within": 0.004},
+    }
+
+
+def test_one_world_says_nothing_of_how_sure_it_is() -> None:
+    with serving(Worker(outlook=outlook(within=None))) as served:
+        told = documented(httpx.get(f"{served.url}/api/outlook", timeout=PATIENCE), "/api/outlook")
+    assert {one["recall"]["within"] for one in told["result"]["budgets"]} == {None}
 
 
 def test_health_and_readiness_answer_by_status(client: httpx.Client, served: Served) -> None:

@@ -25,6 +25,7 @@ FINDS = {
     "If-None-Match": "304",
     "/api/posts/": '"state":"new"',
     "/api/stream": "event: leaderboard",
+    "/api/outlook": '"reason":"it is being simulated"',
     "limit=many": '"mend":"give a whole number',
     "/healthz": '{"ok":true',
 }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.model import Campaign, FloatArray, MetricName, Missing, Standings
+    from worker.planner.curve import Curve
     from worker.planner.planner import Columns, Posts
     from worker.planner.timing import TimingSettings
 
@@ -153,6 +154,11 @@ class BoardGain:
             return self._ask(now, columns, self._choose(now, columns, rows, seats), len(rows))
         self._auditing.note_all_due(now, columns, rows)
         return self._ask(now, columns, self._fill(now, rows, every, seats), len(rows))
+
+    @property
+    def curve(self) -> Curve:
+        """How Posts grow, as learned by now."""
+        return self._learner.curve
 
     def due_at(self, columns: Columns, row: int) -> Timestamp:
         """When the Post in a row, measured before and not in flight, is due again."""

@@ -226,6 +226,14 @@ class Planner(Section):
         description="a Post is let go when it has a smaller chance to reach any board within its tracking "
         "window; it is tracked again when it shows up again. 0: never",
     )
+    outlook_interval: Duration = Field(
+        21_600.0,
+        description="time between two simulations of what more or less of the contract would give, in a "
+        "process of low priority beside the worker that publishes; 0: none",
+    )
+    outlook_timeout: Duration = Field(
+        600.0, ge=1, description="the longest that one may take; what is not done by then is left out"
+    )
 
 
 class Engagement(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -28,14 +29,18 @@ class Sizes:
     """How large Posts become: a Pareto distribution from ``least`` on, with this ``tail`` index.
 
     The chance of a size above x is (least / x) ** tail. Below 1.2 or so, a few Posts have most of the counts.
+    ``most_in_all``: where all that are drawn come to more, each is smaller by as much; every count takes
+    memory.
     """
 
     least: float = 2.0
     tail: float = 1.1
+    most_in_all: float = math.inf
 
     def draw(self, chance: np.random.Generator, count: int) -> FloatArray:
         """So many sizes."""
-        return self.least * (1.0 - chance.random(count)) ** (-1.0 / self.tail)
+        sizes: FloatArray = self.least * (1.0 - chance.random(count)) ** (-1.0 / self.tail)
+        return sizes * min(1.0, self.most_in_all / max(float(sizes.sum()), 1.0))
 
 
 def read_cascades(path: Path) -> list[FloatArray]:

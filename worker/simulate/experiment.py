@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from worker.model import Seconds
-from worker.simulate.policies import make_policy
+from worker.simulate.policies import USUAL_HABITS, make_policy
 from worker.simulate.simulation import Contract, Simulation, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from worker.simulate.policies import Habits
     from worker.simulate.world import World
 
 _STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -30,7 +31,7 @@ class Plan:
     """What is simulated. ``hours``: those that are judged; ``warm_up``: those before, in hours too.
 
     ``half_growth``: what the policies assume, in seconds, whatever the world is like. ``refused``: spans in
-    seconds in which the API answers 429 to all.
+    seconds in which the API answers 429 to all. ``habits``: the planner's settings.
     """
 
     world: World
@@ -42,6 +43,7 @@ class Plan:
     warm_up: float
     half_growth: float = 4800.0
     refused: tuple[tuple[float, float], ...] = ()
+    habits: Habits = USUAL_HABITS
 
 
 class Outcome(NamedTuple):
@@ -90,12 +92,13 @@ def run_each(plan: Plan, jobs: int) -> Iterator[tuple[str, float, list[Outcome]]
     settings = list(product(plan.policies, plan.requests_per_minute))
     tasks = [(policy, budget, seed) for policy, budget in settings for seed in range(1, plan.seeds + 1)]
     with ProcessPoolExecutor(jobs) as pool:
-        outcomes = pool.map(partial(_run_one, plan), *zip(*tasks, strict=True))
+        outcomes = pool.map(partial(run_one, plan), *zip(*tasks, strict=True))
         for policy, budget in settings:
             yield policy, budget, [next(outcomes) for _ in range(plan.seeds)]
 
 
-def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
+def run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
+    """A policy under a budget in one world, in this process."""
     begins, ends = -3600.0 * plan.warm_up, 3600.0 * plan.hours
     population = plan.world.populate(seed, begins, ends)
     planner = make_policy(
@@ -105,6 +108,7 @@ def _run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> 
         window=Seconds(plan.world.arrivals.window),
         half_growth=Seconds(plan.half_growth),
         seed=seed,
+        habits=plan.habits,
     )
     simulation = Simulation(
         population,

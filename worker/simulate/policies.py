@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _NEW: Final = 1
 _MEASURED: Final = 2
 _RETRY: Final = 15.0
-_RETIRE_CHANCE: Final = 1e-4
 
 
 class Ranked:
@@ -74,6 +74,23 @@ def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
     return Ranked(rank)
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What users may set of the planner. See ``BoardGainSettings``."""
+
+    timing: TimingSettings
+    unasked_share: float
+    max_unasked: Seconds
+    retire_chance: float
+
+
+USUAL_HABITS: Final = Habits(
+    TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0)),
+    unasked_share=0.03,
+    max_unasked=Seconds(86_400.0),
+    retire_chance=1e-4,
+)
+
 POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-only")
 
 
@@ -85,9 +102,9 @@ def make_policy(
     window: Seconds,
     half_growth: Seconds,
     seed: int,
+    habits: Habits = USUAL_HABITS,
 ) -> Planner:
     """A policy by its name, which is one of ``POLICIES``."""
-    timing = TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(21_600.0))
     match name:
         case "planner":
             settings = BoardGainSettings(
@@ -95,17 +112,17 @@ def make_policy(
                 Seconds(3600.0),
                 half_growth,
                 tracking_window=window,
-                unasked_share=0.03,
-                max_unasked=Seconds(86_400.0),
-                retire_chance=_RETIRE_CHANCE,
+                unasked_share=habits.unasked_share,
+                max_unasked=habits.max_unasked,
+                retire_chance=habits.retire_chance,
             )
-            return BoardGain(metrics, settings, timing, seed=seed)
+            return BoardGain(metrics, settings, habits.timing, seed=seed)
         case "round-robin":
             return round_robin()
         case "uniform":
             return uniform(seed)
         case "age-decay":
-            return AgeDecay(timing, half_growth)
+            return AgeDecay(habits.timing, half_growth)
         case "growth-only":
             return growth_only(metrics, half_growth)
     raise ValueError(f"{name} is no policy: one of {', '.join(POLICIES)}")

@@ -54,6 +54,14 @@ class TestPolicies:
         plan = small(policy="planner", seeds=2)
         assert list(run(plan, jobs=1)) == list(run(plan, jobs=2))
 
+    def test_the_planner_asks_as_its_settings_say(self) -> None:
+        plan = small(policy="planner", requests_per_minute="5")
+        timing = replace(plan.habits.timing, min_interval=Seconds(3600.0))
+        patience = replace(plan.habits, timing=timing)
+        patient = replace(plan, habits=patience)
+        usual, rare = (next(run(one, jobs=1)) for one in (plan, patient))
+        assert rare.requests.mean < 0.5 * usual.requests.mean
+
     def test_a_policy_must_have_a_name(self) -> None:
         with pytest.raises(ValueError, match="one of planner, round-robin"):
             make_policy("best", [LIKES], top=10, window=Seconds(3600.0), half_growth=Seconds(600.0), seed=1)

@@ -14,6 +14,7 @@ from worker.publish.http.errors import ApiError, on_api_error, on_failure, on_ht
 from worker.publish.http.handles_api import HandlesApi
 from worker.publish.http.openapi import OpenApi
 from worker.publish.http.operations import Operations
+from worker.publish.http.outlook_api import OutlookApi
 from worker.publish.http.page_files import PageFiles
 from worker.publish.http.posts_api import PostsApi
 from worker.publish.http.security import SecurityHeaders
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from worker.model import MetricName, Seconds
     from worker.publish.http.live import LiveBoards
-    from worker.publish.http.views import HandlesLookup, HealthCheck, PostLookup
+    from worker.publish.http.views import HandlesLookup, HealthCheck, OutlookLookup, PostLookup
 
 
 def create_app(
@@ -36,6 +37,7 @@ def create_app(
     health: HealthCheck,
     ready: HealthCheck,
     handles: HandlesLookup,
+    outlook: OutlookLookup,
     registry: CollectorRegistry,
     version: str,
     metrics: Sequence[MetricName],
@@ -45,14 +47,15 @@ def create_app(
     """The API, the live page, the metrics and the health checks.
 
     ``metrics`` are those that leaderboards can be of; changes of place are since ``change_window`` ago.
-    ``post``, ``health``, ``ready`` and ``handles`` are called in the event loop and must not wait; the
-    collectors of ``registry`` are called in a thread.
+    ``post``, ``health``, ``ready``, ``handles`` and ``outlook`` are called in the event loop and must not
+    wait; the collectors of ``registry`` are called in a thread.
     """
     app = Starlette(
         routes=[
             *BoardsApi(boards, metrics, heartbeat=heartbeat).routes(),
             *PostsApi(post).routes(),
             *HandlesApi(handles).routes(),
+            *OutlookApi(outlook).routes(),
             *Operations(registry=registry, health=health, ready=ready).routes(),
             *OpenApi(version).routes(),
             *PageFiles(version, change_window).routes(),

@@ -183,6 +183,13 @@ _OPERATION_PATHS: Final[Schema] = {
         {"200": _answer("Handles", "This month's account")},
         [],
     ),
+    "/api/outlook": _get(
+        "operations",
+        "readOutlook",
+        "What twice and half of the contract would give, simulated",
+        {"200": _answer("Outlook", "The newest outlook, or why there is none yet")},
+        [],
+    ),
     "/api/openapi.json": _get(
         "operations",
         "readOpenApi",

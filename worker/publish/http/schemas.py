@@ -231,6 +231,80 @@ _HANDLES: Final = _object(
     },
 )
 
+_ESTIMATE: Final = _object(
+    "What simulated worlds came to",
+    {
+        "mean": {"type": "number", "description": "over the worlds"},
+        "within": {
+            **_NUMBER_OR_NULL,
+            "description": "half of the 95 % interval; null with one world, which says nothing of it",
+        },
+    },
+)
+
+_OUTLOOK_WORLD: Final = _object(
+    "What was simulated: a world like the worker's own, as it is at the moment",
+    {
+        "posts": {**_COUNT, "description": "Posts in the tracking window, of all workers together"},
+        "posts_per_hour": {"type": "number", "description": "created lately"},
+        "campaigns": {**_COUNT, "description": "those with leaderboards in it: the largest 50 at most"},
+        "metrics": {**_array(_METRIC), "description": "counts: of two metrics at most, and no others"},
+        "top": {**_COUNT, "description": "places of a leaderboard"},
+        "half_growth_s": {"type": "number", "description": "age at half of a Post's growth, as learned"},
+        "size_tail": {
+            "type": "number",
+            "description": "tail index of what counts come to: the lower, the larger are the largest",
+        },
+        "scale": {
+            "type": "number",
+            "description": "Posts and requests are so many times the true ones; 1: as many",
+        },
+    },
+)
+
+_OUTLOOK_BUDGET: Final = _object(
+    "What a budget would give",
+    {
+        "budget": {"type": "number", "description": "times the contract: 0.25, 0.5, 1, 2 or 4"},
+        "requests_per_minute": {
+            "type": "number",
+            "description": "so many times `engagement.requests_per_minute`",
+        },
+        "worlds": {**_COUNT, "description": "worlds that were simulated"},
+        "recall": {**_ESTIMATE, "description": "right Posts among those shown; 1: all"},
+        "exact_boards": {**_ESTIMATE, "description": "share of leaderboards without a wrong Post"},
+        "shown_error": {
+            **_ESTIMATE,
+            "description": "median error of shown counts, as a share of the true ones",
+        },
+    },
+)
+
+_OUTLOOK: Final = _object(
+    "What twice and half of the contract would give, simulated by the worker that publishes",
+    {
+        "result": {
+            "oneOf": [
+                _object(
+                    "The newest",
+                    {
+                        "made_at": {**_TIME, "description": "when the simulation was done"},
+                        "took_s": {"type": "number", "description": "seconds that it took"},
+                        "world": _OUTLOOK_WORLD,
+                        "budgets": {**_array(_OUTLOOK_BUDGET), "description": "ascending"},
+                        "left_out": {
+                            **_array({"type": "number"}),
+                            "description": "budgets that `planner.outlook_timeout` left no time for",
+                        },
+                    },
+                ),
+                {"type": "null"},
+            ]
+        },
+        "reason": {"type": ["string", "null"], "description": "why there is none; null where there is one"},
+    },
+)
+
 _WITHDRAWN: Final = _object(
     "Data of the event `withdrawn`: this leaderboard is no more", {"campaign": _CAMPAIGN, "metric": _METRIC}
 )
@@ -289,6 +363,7 @@ SCHEMAS: Final[Schema] = {
     "Leaderboards": _LEADERBOARDS,
     "Post": _POST,
     "Handles": _HANDLES,
+    "Outlook": _OUTLOOK,
     "Health": _HEALTH,
     "Withdrawn": _WITHDRAWN,
     "LeaderboardLink": _NEAR,

@@ -91,7 +91,71 @@ class Health:
     checks: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A mean over simulated worlds, and half of its 95 % interval; ``None`` with one world."""
+
+    mean: float
+    within: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookBudget:
+    """What ``budget`` times the contract would give.
+
+    ``worlds``: how many were simulated. ``recall``: right Posts among those shown. ``exact_boards``: the
+    share of leaderboards without a wrong Post. ``shown_error``: the median error of shown counts, as a share
+    of the true ones.
+    """
+
+    budget: float
+    requests_per_minute: float
+    worlds: int
+    recall: Estimated
+    exact_boards: Estimated
+    shown_error: Estimated
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookWorld:
+    """What the simulated worlds have, before they were scaled down by ``scale``, Posts and requests alike.
+
+    ``posts``: in the tracking window. ``campaigns``: those with leaderboards in it. ``half_growth``: the age
+    in seconds at which half of a Post's growth is over, as learned. ``size_tail``: the tail index of sizes.
+    """
+
+    posts: int
+    posts_per_hour: float
+    campaigns: int
+    metrics: tuple[MetricName, ...]
+    top: int
+    half_growth: float
+    size_tail: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookResult:
+    """What twice and half of the contract would give. ``left_out``: budgets that there was no time for."""
+
+    made_at: Timestamp
+    took: float
+    world: OutlookWorld
+    budgets: Sequence[OutlookBudget]
+    left_out: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookView:
+    """The newest outlook, or a sentence on why there is none yet."""
+
+    result: OutlookResult | None
+    reason: str | None
+
+
 HandlesLookup: TypeAlias = Callable[[], HandlesUsed]
+
+OutlookLookup: TypeAlias = Callable[[], OutlookView]
 
 PostLookup: TypeAlias = Callable[[PostId], PostView | Elsewhere | None]
 """``None``: the worker does not track the Post."""

@@ -21,7 +21,15 @@ from worker.model import (
     Seconds,
     Timestamp,
 )
-from worker.publish.http import Elsewhere, Health, HttpPublisher, HttpServer, PostView, create_app
+from worker.publish.http import (
+    Elsewhere,
+    Health,
+    HttpPublisher,
+    HttpServer,
+    OutlookView,
+    PostView,
+    create_app,
+)
 from worker.publish.http.connections import Room
 from worker.telemetry import Telemetry
 
@@ -71,6 +79,7 @@ class Worker:
     heartbeat: float = 15.0
     change_window: float = 3600.0
     handles: HandlesUsed = field(default_factory=lambda: HandlesUsed("2026-11", (), None, warning=False))
+    outlook: OutlookView = field(default_factory=lambda: OutlookView(None, "it is being simulated"))
     posts: dict[int, PostView | Elsewhere] = field(default_factory=dict)
     health: Health = field(default_factory=lambda: Health(ok=True, checks={"poller": "progressed 1 s ago"}))
     ready: Health = field(default_factory=lambda: Health(ok=False, checks={"kafka": "no partitions yet"}))
@@ -84,6 +93,7 @@ class Worker:
         return create_app(
             self.publisher.boards,
             handles=lambda: self.handles,
+            outlook=lambda: self.outlook,
             post=self.posts.get,
             health=lambda: self.health,
             ready=lambda: self.ready,

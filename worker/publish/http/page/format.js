@@ -6,6 +6,7 @@ const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumSignificantDigits: 3 });
 const tenthPercent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 const exactPercent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 4 });
+const hundredths = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 2 });
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -59,6 +60,9 @@ export function shortValue(value, metric) {
 }
 
 export const exactValue = (value, metric) => (isRate(metric) ? exactPercent : exact).format(value);
+
+/** A share as people read it: "99.6%" */
+export const shareOf = (share) => hundredths.format(share);
 
 export const clockTime = (at) => clock.format(at);
 

@@ -3,9 +3,11 @@
 import { Board } from "./board.js";
 import { Choice } from "./choice.js";
 import { ago, auditWords, boardTitle, campaignName, clockTime, count, keyOf, metricName, metricWords } from "./format.js";
+import { Outlook } from "./outlook.js";
 import { Source } from "./source.js";
 
 const HANDLES_EVERY = 60_000;
+const OUTLOOK_EVERY = 60_000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -19,6 +21,7 @@ const CONNECTION = {
 
 const board = new Board(byId("board"), byId("more"));
 const choice = new Choice(byId("campaign"), byId("metric"), chosen);
+const ahead = new Outlook(byId("outlook"));
 const source = new Source({ list, leaderboard, withdrawn, connection });
 
 let there = null; // keys of the leaderboards there are; null: not known yet
@@ -26,7 +29,9 @@ let shown = null; // the leaderboard shown
 
 setInterval(tick, 1_000);
 setInterval(handles, HANDLES_EVERY);
+setInterval(outlook, OUTLOOK_EVERY);
 handles();
+outlook();
 if (choice.made) chosen();
 source.list();
 
@@ -103,6 +108,16 @@ async function handles() {
     line.dataset.warning = warning;
     const of = limit === null ? "" : ` of ${count(limit)}`;
     line.textContent = `${warning ? "⚠ " : ""}${count(used)}${of} accounts asked for in ${month}`;
+  } catch {
+    // The worker cannot be reached: the page says so already.
+  }
+}
+
+/** What more or less of the contract would give. */
+async function outlook() {
+  if (document.hidden) return;
+  try {
+    ahead.show(await (await source.get("api/outlook")).json(), source.now());
   } catch {
     // The worker cannot be reached: the page says so already.
   }

@@ -1,0 +1,1 @@
+"""Tests of what twice and half of the contract would give."""
