@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr  # noqa: TC002 -- pydantic resolves the annotations at run time
 
 from worker.settings.faults import MASK, Fault, shown_path
-from worker.settings.sections import ENV_ACCOUNTS, ENV_NESTING, Section
+from worker.settings.section import Section
+from worker.settings.sections import ENV_ACCOUNTS, ENV_NESTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
