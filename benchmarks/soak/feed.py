@@ -7,16 +7,22 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from worker.model import Timestamp, first_post_id
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 LASTING: Final = ("autumn", "spring")
 PASSING_AT_ONCE: Final = 20
 """Campaigns that pass, as many as have Posts at any time."""
+
+BURST: Final = 60_000
+"""Three times what a worker reads ahead (``watchlist.queue_posts``): whatever has a limit reaches it."""
 
 _KINDS: Final = ("new", "again", "retweet", "unreadable")
 _OF_KINDS: Final = (60, 27, 12, 1)
@@ -32,9 +38,21 @@ class Feed:
 
     A new campaign begins every twentieth of ``window`` seconds. The newest few get Posts; when its time is
     over, each of a campaign's Posts is deleted by a notice, and the campaign is gone.
+
+    At each of the moments ``bursts``, in seconds from the start, ``BURST`` records more come at once.
     """
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, rate: float, window: float) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        partitions: int,
+        rate: float,
+        *,
+        window: float,
+        bursts: Sequence[float] = (),
+    ) -> None:
+        self._bursts = bursts
         self._topic = topic
         self._partitions = partitions
         self._rate = rate
@@ -69,7 +87,7 @@ class Feed:
         while not self._ends.wait(_TICK):
             gone = time.monotonic() - began
             self._turn(gone)
-            due = round(gone * self._rate)
+            due = round(gone * self._rate) + BURST * sum(gone >= moment for moment in self._bursts)
             for _ in range(due - written):
                 (kind,) = self._chance.choices(_KINDS, _OF_KINDS)
                 getattr(self, f"_write_{kind}")()

@@ -57,6 +57,8 @@ _LONGEST_WINDOW: Final = 300.0
 _WINDOWS: Final = 10
 """Tracking windows that a run has at least: a quarter of it is then enough to fill what has a limit."""
 
+BURSTS: Final = (0.05, 0.1, 0.15)
+"""Shares of the run after which a burst of records comes: all in its first quarter, the warm-up."""
 _TICK: Final = 0.2
 _SAMPLE_EVERY: Final = 5.0
 
@@ -110,7 +112,15 @@ def run(options: Options, directory: Path, story: Story) -> None:
             stack.callback(member.close)
             member.want()
         _await_ready(members)
-        feed = Feed(broker.bootstrap, TOPIC, INPUT_PARTITIONS, options.rate, options.window)
+        feed = Feed(
+            broker.bootstrap,
+            TOPIC,
+            INPUT_PARTITIONS,
+            options.rate,
+            window=options.window,
+            # In the warm-up: what is taken once, at full queues, is no growth when it is judged.
+            bursts=[options.minutes * 60 * share for share in BURSTS],
+        )
         stack.callback(feed.close)
         callers = Callers([member.url or "" for member in members])
         stack.callback(callers.close)
