@@ -15,8 +15,8 @@ setup: $(VENV)/dev.stamp ## Set up .venv with all that development and the tests
 demo: $(VENV)/demo.stamp ## Watch leaderboards move on embedded parts; ARGS="--for 30s" passes options on
 	$(BIN)/python -m worker demo $(ARGS)
 
-test: $(VENV)/dev.stamp ## Run the tests, a process a core; ARGS="-k boards" passes options on
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+test: $(VENV)/dev.stamp ## Run the tests, in three processes, as most of them wait; ARGS="-k boards" passes options on
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev.stamp ## Lint, check the types, check the format
 	$(BIN)/ruff check .

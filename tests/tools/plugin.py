@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -12,6 +12,9 @@ from tests.tools.require import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_LONG: Final = ("integration", "e2e")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,11 +40,17 @@ def pytest_report_header() -> str:
     return f"brokers: {kinds} (TOP_TWEETS_TEST_BROKERS chooses)"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses a broker carries the mark ``kafka``."""
+    """Whatever uses a broker carries the mark ``kafka``; and what takes long comes first.
+
+    Files are dealt out to processes in this order, which is random within each of these two: with long ones
+    at the end, one process would wait for the other.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and {"broker", "kind_of_broker"} & set(item.fixturenames):
             item.add_marker(pytest.mark.kafka)
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
 
 
 @pytest.fixture(scope="session", params=wanted_kinds())
