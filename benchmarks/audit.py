@@ -45,8 +45,8 @@ TOP: Final = 10
 CAMPAIGNS: Final = 20
 METRIC: Final = "favorites"
 EVERY: Final = 600.0
-WARM_UP: Final = 2 * 3600.0
-"""Seconds of the worker's time before the first look."""
+WARM_UP: Final = 2.0
+"""Hours of the worker's time before the first look."""
 BEFORE: Final = 6 * 3600.0
 """Posts of this time are there when the worker starts."""
 _STEP: Final = 0.2
@@ -131,18 +131,29 @@ def main() -> None:
     options = parser.parse_args()
     budgets = "2" if options.quick else options.budgets
     for budget in budgets.split(","):
-        hours = 2.5 if options.quick else options.hours
+        hours, warm_up = (0.8, 0.4) if options.quick else (options.hours, WARM_UP)
         with running_broker("tansu") as broker, tempfile.TemporaryDirectory() as folder:
-            looks = _run(broker, Path(folder), float(budget), hours * 3600.0, options.posts_per_day)
+            world = _World(float(budget), hours * 3600.0, warm_up * 3600.0, options.posts_per_day)
+            looks = _run(broker, Path(folder), world)
         _tell(looks, float(budget), hours)
 
 
-def _run(broker: Broker, folder: Path, budget: float, seconds: float, a_day: float) -> Looks:
+@dataclass(frozen=True)
+class _World:
+    """Requests a minute; seconds of the worker's time, in all and before the first look; Posts a day."""
+
+    budget: float
+    seconds: float
+    warm_up: float
+    a_day: float
+
+
+def _run(broker: Broker, folder: Path, world: _World) -> Looks:
     topic = broker.create_topic()
     since = round(time.time(), 3)
     pace = Pace(SPEED, Timestamp(since))
     with ExitStack() as stack:
-        feed = stack.enter_context(closing(Feed(broker.bootstrap, topic, a_day, pace)))
+        feed = stack.enter_context(closing(Feed(broker.bootstrap, topic, world.a_day, pace)))
         clock = (f"--clock-speed={SPEED}", f"--clock-since={since}")
         sandbox = stack.enter_context(running_sandbox(folder, *clock))
         settings = quick_settings(
@@ -150,9 +161,11 @@ def _run(broker: Broker, folder: Path, budget: float, seconds: float, a_day: flo
             f"audit-{uuid.uuid4().hex[:8]}",
             clock__speed=str(SPEED),
             clock__since=str(since),
-            engagement__requests_per_minute=str(budget),
+            engagement__requests_per_minute=str(world.budget),
             engagement__headroom="20s",
             planner__min_interval="15s",
+            planner__retire_chance="1e-4",
+            planner__outlook_interval="0",
             watchlist__tracking_window="48h",
             boards__metrics=METRIC,
             boards__top=str(TOP),
@@ -162,8 +175,8 @@ def _run(broker: Broker, folder: Path, budget: float, seconds: float, a_day: flo
         )
         client = stack.enter_context(httpx.Client(base_url=f"http://{worker.address}", trust_env=False))
         looks, begins = Looks(), feed.now()
-        for moment in _moments(feed, begins, seconds):
-            if moment - begins >= WARM_UP:
+        for moment in _moments(feed, begins, world.seconds):
+            if moment - begins >= world.warm_up:
                 _look(client, feed, looks)
         if worker.events("watchdog_stalled"):
             raise RuntimeError(f"the worker stood still: {_log(worker)}")

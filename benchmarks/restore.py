@@ -74,7 +74,7 @@ def measure(posts: int, kind: Any, text: str | None) -> None:  # noqa: ANN401 --
             broker.create_topic("posts"),
             kafka={"sightings_partitions": PARTITIONS, "group": "restore"},
             boards={"metrics": list(PUBLIC_METRICS)},
-            planner={"min_interval": "1d", "interval_growth": 0},
+            planner={"min_interval": "1d", "interval_growth": 0, "retire_chance": 0},
             watchlist={"max_posts": posts + 1},
         )
         names = TopicNames("restore")

@@ -358,6 +358,8 @@ def settings(bootstrap: str, api: str, *, copies: int, limit: int, **more: str) 
         "planner__min_interval": f"{MIN_INTERVAL:g}s",
         "planner__interval_growth": "0",
         "planner__half_growth": ONLY_WHAT_IS_DUE,
+        # Every Post is accounted for: none is to be let go because it cannot reach a board.
+        "planner__retire_chance": "0",
         "engagement__url": f"http://{api}",
         "engagement__token_url": f"http://{api}/oauth2/token",
         "engagement__bearer_token": "sandbox-token",
