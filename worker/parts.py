@@ -92,6 +92,7 @@ def make_planner(
             unasked_share=planner.unasked_share,
             max_unasked=Seconds(planner.max_unasked),
             retire_chance=0.0 if halved else planner.retire_chance,
+            free_seats=planner.free_seats,
         ),
         make_timing(settings, endpoint),
         endpoint=endpoint,

@@ -65,10 +65,6 @@ _SHARES: Final = {
 }
 """Faults of the API that are always in force; slow is longer than the workers wait."""
 
-ONLY_WHAT_IS_DUE: Final = f"0.{'0' * 306}1ms"
-"""A ``planner.half_growth`` so short that no Post gains from being asked for before it is due: requests are
-not filled up with such Posts, so that whatever is asked early is seen to be."""
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -357,7 +353,8 @@ def settings(bootstrap: str, api: str, *, copies: int, limit: int, **more: str) 
         "planner__linger": "200ms",
         "planner__min_interval": f"{MIN_INTERVAL:g}s",
         "planner__interval_growth": "0",
-        "planner__half_growth": ONLY_WHAT_IS_DUE,
+        # No request is filled up with Posts that are not due: whatever is asked early is seen to be.
+        "planner__free_seats": "false",
         # Every Post is accounted for: none is to be let go because it cannot reach a board.
         "planner__retire_chance": "0",
         "engagement__url": f"http://{api}",

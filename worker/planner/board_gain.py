@@ -65,6 +65,7 @@ class BoardGainSettings:
     Post may reach a board. ``unasked_share``: of the seats, one half for those Posts that were not asked for
     the longest, and one for those drawn at random. ``max_unasked``: see ``LongestUnasked``.
     ``retire_chance``: see ``Hopeless``; 0 for planners that do not know all boards of their Posts.
+    ``free_seats``: whether seats that are left go to Posts that are not due.
     """
 
     top: int
@@ -74,6 +75,7 @@ class BoardGainSettings:
     unasked_share: float
     max_unasked: Seconds
     retire_chance: float
+    free_seats: bool = True
     learn: bool = True
 
 
@@ -142,7 +144,7 @@ class BoardGain:
             # Where requests leave in a row, some are chosen for at once, as counts do not change in between.
             # All of those must be due: who is not has a seat only in a request that leaves anyway.
             ahead = min(self._due // seats, _AHEAD) if now - self._chosen_at < _AHEAD_FOR else 1
-            rows = rows[due] if ahead > 1 else rows
+            rows = rows[due] if ahead > 1 or not self._settings.free_seats else rows
             self._ready, self._chosen_at = self._choose(now, columns, rows, ahead * seats), now
             return self._ask(now, columns, self._take_ready(now, columns, seats), self._due)
         every = self._timing.due_at(columns, _ALL_ROWS)
@@ -296,6 +298,9 @@ class BoardGain:
 
     def _fill(self, now: float, due: NDArray[np.intp], due_at: FloatArray, seats: int) -> NDArray[np.intp]:
         """All that are due, and in the seats that are left those worth most of the others."""
+        if not self._settings.free_seats:
+            self._memory.reason[due] = Reason.DUE
+            return due
         others = np.flatnonzero((due_at > now) & (due_at < np.inf) & (self._memory.worth > 0))
         self._cut = 0.0
         count = seats - len(due)

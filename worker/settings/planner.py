@@ -39,6 +39,11 @@ class Planner(Section):
         gt=0,
         description="age at which half of a Post's growth is over, until the planner has learned it",
     )
+    free_seats: bool = Field(
+        True,
+        description="seats of a request that no due Post needs go to those whose answers are worth most to "
+        "boards, though not due yet",
+    )
     unasked_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.03,
         description="share of the seats, when there are too few for all: one half for the Posts not asked "

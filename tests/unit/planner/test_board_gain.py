@@ -23,7 +23,12 @@ TOP = 2
 
 
 def policy(
-    *, unasked_share: float = 0.0, max_unasked: float = 24 * HOUR, retire_chance: float = 0.0, seed: int = 0
+    *,
+    unasked_share: float = 0.0,
+    max_unasked: float = 24 * HOUR,
+    retire_chance: float = 0.0,
+    free_seats: bool = True,
+    seed: int = 0,
 ) -> BoardGain:
     return BoardGain(
         [LIKES],
@@ -35,6 +40,7 @@ def policy(
             unasked_share=unasked_share,
             max_unasked=Seconds(max_unasked),
             retire_chance=retire_chance,
+            free_seats=free_seats,
         ),
         TimingSettings(Seconds(2.0), Seconds(15.0), 0.02, Seconds(6 * HOUR)),
         seed=seed,
@@ -191,6 +197,16 @@ class TestHopeless:
         assert all(smaller <= larger for smaller, larger in itertools.pairwise(found))
         assert found[-1] == set(dead)
         assert posts
+
+
+def test_without_free_seats_nobody_is_asked_who_is_not_due() -> None:
+    near = [aged(number, 6) for number in range(4)]
+    posts = watchlist(*near)
+    measure(posts, dict(zip(near, (900, 500, 490, 480), strict=True)), NOW - 60)
+    late = aged(10, 1)
+    posts.add(0, [sighting(late, seen_at=NOW - 60)], NOW)
+    everyone, due = (plan(policy(free_seats=free), posts, 0).post_ids for free in (True, False))
+    assert set(due) == {late} < set(everyone)
 
 
 def test_nobody_is_asked_twice_while_in_flight_and_a_request_that_failed_is_made_again() -> None:
