@@ -219,7 +219,7 @@ def test_without_brokers_at_the_start_it_says_so_and_ends(tmp_path: Path) -> Non
     bootstrap = f"127.0.0.1:{free_port()}"
     settings = {"KAFKA__REQUEST_TIMEOUT": "3s"}
     with starting_worker(tmp_path, bootstrap, "posts", NOBODY, settings) as worker:
-        error = _cannot_run(worker, 7)
+        error = _cannot_run(worker, 15)
         log = worker.log.read_text()
     (waiting,) = events_in(log, "waiting_for_brokers")
     assert (waiting["brokers"], waiting["at_most_s"]) == (bootstrap, 3)
