@@ -51,10 +51,10 @@ class Newcomers:
 
     def typical(self, campaigns: NDArray[np.intp]) -> FloatArray:
         """The logarithm, to base 2, of what first answers in these campaigns said of sizes; (n, metrics)."""
-        self._reach(int(campaigns.max(initial=-1)) + 1)
-        seen = self._own[campaigns] + self._all / self._all.sum(axis=1, keepdims=True) * _SHARED
-        middles = np.arange(_BINS) - 0.5
-        typical: FloatArray = (seen * middles).sum(axis=-1) / seen.sum(axis=-1)
+        there, places = np.unique(campaigns, return_inverse=True)
+        self._reach(int(there.max(initial=-1)) + 1)
+        seen = self._own[there] + self._all / self._all.sum(axis=1, keepdims=True) * _SHARED
+        typical: FloatArray = ((seen @ (np.arange(_BINS) - 0.5)) / seen.sum(axis=-1))[places]
         return typical
 
     def above(self, campaigns: NDArray[np.intp], bars: FloatArray, grown: FloatArray) -> FloatArray:

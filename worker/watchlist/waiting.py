@@ -28,25 +28,20 @@ class Waiting:
 
     def first(self, count: int) -> list[PostId]:
         """The Posts that wait longest, at most ``count``."""
-        queue, looked_at = self._queue, 0
+        queue = self._queue
         first: dict[PostId, None] = {}
-        while len(first) < count and looked_at < len(queue):
-            chunk = list(islice(queue, looked_at, looked_at + count))
+        while len(first) < count and queue:
+            chunk = [queue.popleft() for _ in range(min(count, len(queue)))]
+            # Who was asked, answered or removed since is let go of, wherever it stood: looked at once.
             waits = self._waits(chunk)
             first.update((post_id, None) for post_id, wait in zip(chunk, waits, strict=True) if wait)
-            if looked_at == 0:
-                # Who was asked, answered or removed since stands at the head, as a rule: let go of them.
-                done = waits.index(True) if True in waits else len(chunk)
-                for _ in range(done):
-                    queue.popleft()
-                looked_at -= done
-            looked_at += len(chunk)
+        queue.extendleft(reversed(first))
         return list(islice(first, count))
 
     def asked(self, post_ids: Iterable[PostId]) -> None:
-        """These are in flight: they stand at the head. Asked in vain, they go behind all others."""
+        """These are in flight. Asked in vain, they go behind all others."""
         asked, queue = set(post_ids), self._queue
-        while queue and (queue[0] in asked or not self._waits([queue[0]])[0]):
+        while queue and queue[0] in asked:
             queue.popleft()
 
     def keep(self, known: Callable[[PostId], bool]) -> None:
