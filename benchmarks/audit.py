@@ -178,7 +178,7 @@ def _run(broker: Broker, folder: Path, world: _World) -> Looks:
         for moment in _moments(feed, begins, world.seconds):
             if moment - begins >= world.warm_up:
                 _look(client, feed, looks)
-        if worker.events("watchdog_stalled"):
+        if worker.events("stalled"):
             raise RuntimeError(f"the worker stood still: {_log(worker)}")
     return looks
 
@@ -191,7 +191,7 @@ def _moments(feed: Feed, begins: float, seconds: float) -> Iterator[float]:
         if now >= next_look:
             yield now
             next_look += EVERY
-        time.sleep(_STEP)
+        time.sleep(_STEP)  # the pace at which Posts are sent; the loop ends with the time that was given
 
 
 def _look(client: httpx.Client, feed: Feed, looks: Looks) -> None:

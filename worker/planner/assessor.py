@@ -169,7 +169,7 @@ class Assessor:
             np.maximum(best, chance, out=best, where=there)
         return best
 
-    def asked(self, columns: Columns, rows: NDArray[np.intp], chances: FloatArray) -> Asked:
+    def asked(self, columns: Columns, rows: NDArray[np.intp]) -> Asked:
         """What an audit must know of those that are asked."""
         numbers = self.campaigns.of_group[columns.groups[rows]]
         values = np.nan_to_num(self._own.values(columns, rows), nan=-np.inf)[:, np.newaxis, :]
@@ -179,7 +179,7 @@ class Assessor:
         missing = self._memory.missing[rows][:, : numbers.shape[1]].astype(np.float64)
         bars = self.bars.true[known]
         bars = np.where(shown | (bars == OPEN) | (numbers < 0)[:, :, np.newaxis], np.inf, bars)
-        return Asked(rows, chances, numbers, missing, bars)
+        return Asked(rows, numbers, missing, bars)
 
     def missing_by_campaign(self, columns: Columns) -> FloatArray:
         """Places missing by the forecast, by campaign number and sort of Post; see ``Audit``."""

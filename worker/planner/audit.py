@@ -36,7 +36,7 @@ _FEWEST: Final = 8.0
 
 
 class Asked(NamedTuple):
-    """Posts asked at an audit: their ``rows``, and with what ``chances`` they were, shape (n,).
+    """Posts asked at an audit: their ``rows``, shape (n,).
 
     The rest by campaign of a Post, shape (n, most of one Post): the ``campaigns``' numbers, -1 for none; from
     how many boards of each the Post is probably ``missing``. ``bars``, shape (n, most, metrics): what it must
@@ -44,7 +44,6 @@ class Asked(NamedTuple):
     """
 
     rows: NDArray[np.intp]
-    chances: FloatArray
     campaigns: NDArray[np.intp]
     missing: FloatArray
     bars: FloatArray

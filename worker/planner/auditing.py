@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.model import FloatArray
     from worker.planner.assessor import Assessor
     from worker.planner.memory import Memory
     from worker.planner.planner import Columns
@@ -60,12 +59,11 @@ class Auditing:
         free = ((columns.states == _NEW) | (columns.states == _MEASURED)) & ~columns.in_flight
         free[sure] = False
         others = np.flatnonzero(free)
-        drawn, chances = draw(self._memory.doubted[others].astype(np.float64), self._saved, self._chance)
-        drawn, chances = others[drawn[:kept]], chances[:kept]
+        drawn, _ = draw(self._memory.doubted[others].astype(np.float64), self._saved, self._chance)
+        drawn = others[drawn[:kept]]
         self._saved, self._at = 0.0, now
         self._look(now, columns, np.concatenate([first, drawn]))
-        chances = np.concatenate([np.ones(len(sure)), chances])
-        self._begin(now, columns, np.concatenate([sure, drawn]), chances)
+        self._begin(now, columns, np.concatenate([sure, drawn]))
         return drawn
 
     def note_all_due(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
@@ -73,8 +71,8 @@ class Auditing:
         if now - self._at >= _EVERY:
             self._at = now
             self._look(now, columns, rows)
-            self._begin(now, columns, rows, np.ones(len(rows)))
+            self._begin(now, columns, rows)
 
-    def _begin(self, now: float, columns: Columns, rows: NDArray[np.intp], chances: FloatArray) -> None:
+    def _begin(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
         expected = self._assessor.missing_by_campaign(columns)
-        self.audit.begin(now, expected, self._assessor.asked(columns, rows, chances))
+        self.audit.begin(now, expected, self._assessor.asked(columns, rows))

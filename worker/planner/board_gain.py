@@ -124,7 +124,6 @@ class BoardGain:
         self._leaving: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self.empty = True
         """Whether there was no Post at all when it last looked."""
-        self.looked = 0
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:
         """See ``Planner.plan``. O(tracked), but with few and cheap steps for each Post."""
@@ -242,7 +241,6 @@ class BoardGain:
     def _look(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
         """Find out anew what these are worth, and when to look again."""
         memory = self._memory
-        self.looked += len(rows)
         states = columns.states[rows]
         memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
         for state, assess, since in (

@@ -19,9 +19,7 @@ def audited(audit: Audit, missing: float, posts: int, wrong: int, *, at: float, 
     expected[0, sort(np.array([missing]))] = everyone * missing
     bars = np.full((posts, 1, 1), 10.0)
     rows = np.arange(posts)
-    asked = Asked(
-        rows, np.ones(posts), np.zeros((posts, 1), dtype=np.intp), np.full((posts, 1), missing), bars
-    )
+    asked = Asked(rows, np.zeros((posts, 1), dtype=np.intp), np.full((posts, 1), missing), bars)
     audit.begin(at, expected, asked)
     values = np.where(np.arange(posts) < wrong, 12.0, 3.0)[:, np.newaxis]
     audit.answered(rows, values)
@@ -86,9 +84,7 @@ def test_what_was_long_ago_counts_less() -> None:
 
 def test_answers_that_never_come_count_for_nothing() -> None:
     audit = Audit()
-    asked = Asked(
-        np.array([3, 4]), np.ones(2), np.zeros((2, 1), dtype=np.intp), np.ones((2, 1)), np.ones((2, 1, 1))
-    )
+    asked = Asked(np.array([3, 4]), np.zeros((2, 1), dtype=np.intp), np.ones((2, 1)), np.ones((2, 1, 1)))
     audit.begin(1.0, np.ones((1, SORTS)), asked)
     audit.lost(np.array([4, 9]))
     audit.answered(np.array([9]), np.array([[5.0]]))
