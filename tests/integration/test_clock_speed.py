@@ -30,6 +30,9 @@ LIMIT: Final = 3
 HEADROOM: Final = 20
 TOP: Final = 10
 INTERVAL: Final = 120
+LONGEST: Final = 2 * 3600
+"""More seconds by the fast clock than a test takes."""
+ASKED_AT_ONCE: Final = 250
 METRICS: Final = ("favorites", "retweets")
 
 
@@ -68,12 +71,26 @@ class FastLine:
         return self.pace.moment(Timestamp(time.time()))
 
     def write(self, count: int, age: float = 3600.0) -> list[PostId]:
-        """Posts that are so old by the fast clock."""
+        """Posts that are so old by the fast clock, none of which gets deleted while the test runs."""
         first = first_post_id(Timestamp(self.now() - age))
-        new = [PostId(first + one * 4099) for one in range(count)]
+        new = self._lasting([PostId(first + one * 4099) for one in range(count + count // 5 + 10)])[:count]
+        assert len(new) == count
         with closing(Writer(self._broker.bootstrap)) as writer:
             writer.send(self._topic, [b"%d" % one for one in new])
         return new
+
+    def _lasting(self, post_ids: list[PostId]) -> list[PostId]:
+        """Those of them that the sandbox tells of for as long as a test takes."""
+        lasting = post_ids
+        now = int(self.now())
+        for at in range(now, now + LONGEST, LONGEST // 12):
+            available = set[int]()
+            for start in range(0, len(lasting), ASKED_AT_ONCE):
+                ids = ",".join(map(str, lasting[start : start + ASKED_AT_ONCE]))
+                told = self.sandbox.json(f"/sandbox/truth?ids={ids}&at={at}")["posts"]
+                available |= {int(one) for one, facts in told.items() if facts["available"]}
+            lasting = [one for one in lasting if one in available]
+        return lasting
 
     def post(self, post_id: PostId) -> dict[str, Any]:
         answer = self.worker.get(f"/api/posts/{post_id}")
