@@ -36,7 +36,12 @@ _NEAR: Final = 0.6
 """Who is forecast to have this share of a bar may be among the first before it is looked at again."""
 _SECOND_WAVE: Final = 0.01
 """Who has this share of a bar may come to it by a second wave, which no forecast tells of."""
-_LEAST_GROWN: Final = 1e-4
+_MOST_GROWN: Final = 2 / 3
+"""Of the growth, before which nobody is without hope: of real cascades one in 3,000 that had nothing in their
+first hour came to a board later, and none of those that had next to nothing by then."""
+_EARLY: Final = 0.04
+"""A share of the growth by which a new Post may be ahead of the curve: first minutes differ most. At one
+request a minute those that were missing without it were all some minutes old."""
 _SMALLEST: Final = 0.5
 """Of sizes: below it all are the same to a board."""
 _NOT_MISSING: Final = 1e-6
@@ -112,32 +117,28 @@ class Assessor:
 
     def set_bars(self, now: float, columns: Columns, rows: NDArray[np.intp], standings: Standings) -> None:
         """Find the bars among the Posts that may be above them."""
-        change = self._change(now, columns, rows)
+        known, births = self._known(columns, rows)
+        change = self._change(known, now - births)
         self.bars = find_bars(
-            self.campaigns,
-            columns.groups[rows],
-            self._own.values(columns, rows) + change.mean,
-            change.variance,
-            self._top,
+            self.campaigns, columns.groups[rows], known.values + change.mean, change.variance, self._top
         )
         heed(self.bars, self.campaigns, standings, self._metrics)
 
     def measured(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were measured before."""
-        values, change = self._own.values(columns, rows), self._change(now, columns, rows)
-        expected = values + change.mean
+        known, births = self._known(columns, rows)
+        change = self._change(known, now - births)
+        expected = known.values + change.mean
         worth, near = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
         boards = self._boards(columns, rows)
         missing = np.zeros((len(rows), len(boards)))
         for slot, (board, there) in enumerate(boards):
             bars = Bars(*(of[board] for of in self.bars))
-            doubted = doubt(values, change, bars, self._growth)
+            doubted = doubt(known.values, change, bars, self._growth)
             worth += np.where(there, (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1), 0.0)
             near |= there & (expected >= _NEAR * bars.true).any(axis=1)
             missing[:, slot] = np.where(there, (doubted.missing * (bars.true != OPEN)).sum(axis=1), 0.0)
-        births = born(columns, rows)
-        lasting = self._lasting(columns.measured[rows] - births, now - births)
-        return Assessment(worth * lasting, near, missing)
+        return Assessment(worth * self._lasting(known.age, now - births), near, missing)
 
     def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were never asked for."""
@@ -156,17 +157,22 @@ class Assessor:
     def hopes(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
         """The best chance of measured Posts to belong on any board when their window is over.
 
-        It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up.
+        It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up,
+        and for as long as a Post may still have the most of its growth before it.
         """
-        values = self._own.values(columns, rows)
-        over: FloatArray = np.maximum(born(columns, rows) + self._window, now)
-        change = self._change(over, columns, rows)
-        best: FloatArray = np.where(np.isnan(values).any(axis=1), 1.0, 0.0)
-        for board, there in self._boards(columns, rows):
+        values, boards = self._own.values(columns, rows), self._boards(columns, rows)
+        far = self._learner.curve.grown(now - born(columns, rows)) >= _MOST_GROWN
+        far &= ~np.isnan(values).any(axis=1)
+        for board, there in boards:
+            far &= ~there | (values + 1.0 < _SECOND_WAVE * self.bars.true[board]).all(axis=1)
+        best: FloatArray = np.where(far, 0.0, 1.0)
+        rows = rows[far]
+        known, births = self._known(columns, rows)
+        change = self._change(known, np.maximum(self._window, now - births))
+        for board, there in ((board[far], there[far]) for board, there in boards):
             bars = Bars(*(of[board] for of in self.bars))
-            best[there & (values + 1.0 >= _SECOND_WAVE * bars.true).any(axis=1)] = 1.0
-            chance = np.nan_to_num(belongs(values, change, bars, self._growth)).max(axis=1)
-            np.maximum(best, chance, out=best, where=there)
+            chance = belongs(known.values, change, bars, self._growth).max(axis=1)
+            best[far] = np.maximum(best[far], np.where(there, chance, 0.0))
         return best
 
     def asked(self, columns: Columns, rows: NDArray[np.intp]) -> Asked:
@@ -223,7 +229,8 @@ class Assessor:
             chances = self._newcomers.above(board, bars.true, grown)[0]
             known: list[Known | None] = [None] * len(self._own)
         else:
-            values, change = self._own.values(columns, rows), self._change(now, columns, rows)
+            of_post, births = self._known(columns, rows)
+            values, change = of_post.values, self._change(of_post, now - births)
             chances = belongs(values, change, bars, self._growth)[0]
             known = [
                 known_of(values[0, place], change.mean[0, place], change.variance[0, place], grows=grows)
@@ -243,15 +250,19 @@ class Assessor:
 
     def _likely(self, columns: Columns, rows: NDArray[np.intp], ages: FloatArray) -> FloatArray:
         """How much of a typical size new Posts have come to: the share that has grown, times the author's."""
-        grown = np.maximum(self._learner.curve.grown(ages), _LEAST_GROWN)
+        grown = self._learner.curve.grown(ages) + _EARLY
         likely: FloatArray = grown * np.exp2(self._authors.larger(columns.authors[rows]))
         return likely
 
-    def _change(self, now: float | FloatArray, columns: Columns, rows: NDArray[np.intp]) -> Forecast:
+    def _known(self, columns: Columns, rows: NDArray[np.intp]) -> tuple[Measured, FloatArray]:
+        """What was measured of some Posts, and when they were created."""
         births = born(columns, rows)
         values = self._own.values(columns, rows)
-        known = Measured(columns.measured[rows] - births, values, *self._memory.before(rows, births))
-        return self._growth.forecast(known, now - births, self._learner.curve, self._learner.dispersion)
+        before = self._memory.before(rows, births)
+        return Measured(columns.measured[rows] - births, values, *before), births
+
+    def _change(self, known: Measured, ages: FloatArray) -> Forecast:
+        return self._growth.forecast(known, ages, self._learner.curve, self._learner.dispersion)
 
     def _boards(
         self, columns: Columns, rows: NDArray[np.intp]

@@ -39,8 +39,9 @@ _ALL_ROWS: Final = slice(None)
 _DISPERSION: Final = 1.0
 _TAIL: Final = 0.5
 _TAUGHT: Final = 60
-"""Answers a request that the curve is learned from: enough, and cheap."""
-_LOOK_AGAIN: Final = ((0.1, 10.0), (0.3, 60.0), (1.0, 300.0))
+_TEACH_EVERY: Final = 60.0
+"""Answers that the curve is learned from at once, and seconds between: enough, and cheap."""
+_LOOK_AGAIN: Final = np.array([(0.1, 10.0), (0.3, 60.0), (2.0, 600.0)])
 """A Post is looked at again when the time since its measurement is longer by this share, and at least so many
 seconds: of the hot, the warm, and the cold. Those about to be asked for are looked at each time."""
 _HOT: Final = 0.1
@@ -49,8 +50,8 @@ _LOOKED_AT: Final = 2
 """Times the seats: how many of the best are looked at anew before a choice."""
 _LOOKED_AT_ONCE: Final = 20_000
 """Posts a plan, so that the first plans after a restore take no seconds: the next ones look at the rest."""
-_BARS_EVERY: Final = 30.0
-"""Seconds: bars hardly move in less."""
+_BARS_EVERY: Final = 60.0
+"""Seconds: bars, and how many Posts are due, hardly move in less."""
 _AHEAD: Final = 8
 _AHEAD_FOR: Final = 0.5
 """Requests that are chosen for at once, and for how many seconds that holds."""
@@ -113,6 +114,7 @@ class BoardGain:
         self._pending: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._regrouped = -1
         self._bars_at = -np.inf
+        self._taught_at = -np.inf
         self._cut = 0.0
         self._ready: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._chosen_at = -np.inf
@@ -137,12 +139,12 @@ class BoardGain:
         rows = self._hot(now, columns, 2 * seats)
         due_at = self._timing.due_at(columns, rows)
         due = (columns.states[rows] == _NEW) | (due_at <= now)
-        if np.count_nonzero(due) >= seats:
+        count = int(np.count_nonzero(due))
+        if count >= seats:
             self._timing.left()
-            self._due = int(due.sum())
             # Where requests leave in a row, some are chosen for at once, as counts do not change in between.
             # All of those must be due: who is not has a seat only in a request that leaves anyway.
-            ahead = min(self._due // seats, _AHEAD) if now - self._chosen_at < _AHEAD_FOR else 1
+            ahead = min(count // seats, _AHEAD) if now - self._chosen_at < _AHEAD_FOR else 1
             rows = rows[due] if ahead > 1 or not self._settings.free_seats else rows
             self._ready, self._chosen_at = self._choose(now, columns, rows, ahead * seats), now
             return self._ask(now, columns, self._take_ready(now, columns, seats), self._due)
@@ -196,16 +198,22 @@ class BoardGain:
             self._regrouped = posts.regrouped
         memory.reach(columns)
         self.empty = not columns.states.any()
-        fresh = self._learn(columns)
+        fresh = self._learn(now, columns)
         if now - self._bars_at >= _BARS_EVERY:
             near = np.flatnonzero(memory.near & (columns.states == _MEASURED))
             assessor.set_bars(now, columns, near, standings)
-            self._bars_at = now
-        stale = np.flatnonzero(memory.look_at <= now)
-        self._look(now, columns, stale[:_LOOKED_AT_ONCE])
-        self._leaving = np.union1d(self._leaving, self._hopeless.find(now, columns, fresh))
+            self._due, self._bars_at = self._count_due(now, columns), now
+        stale = np.flatnonzero(memory.look_at <= now)[:_LOOKED_AT_ONCE]
+        self._meet(columns, stale)
+        self._look(now, columns, stale)
+        if len(found := self._hopeless.find(now, columns, fresh)):
+            self._leaving = np.union1d(self._leaving, found)
 
-    def _learn(self, columns: Columns) -> NDArray[np.intp]:
+    def _count_due(self, now: float, columns: Columns) -> int:
+        new = (columns.states == _NEW) & ~columns.in_flight
+        return int(np.count_nonzero(new | (self._timing.due_at(columns, _ALL_ROWS) <= now)))
+
+    def _learn(self, now: float, columns: Columns) -> NDArray[np.intp]:
         """Take in the answers to what was asked for; the rows that have new values."""
         memory = self._memory
         flying = columns.in_flight[self._pending]
@@ -217,13 +225,19 @@ class BoardGain:
         for told in (gone, fresh):
             self._auditing.audit.answered(told, self._own.values(columns, told))
         self._auditing.audit.lost(back)
-        first = fresh[memory.kept_at[fresh] == 0]
+        again = fresh[memory.kept_at[fresh] > 0]
+        if self._settings.learn and now - self._taught_at >= _TEACH_EVERY:
+            self._teach(columns, again)
+            self._taught_at = now
+        memory.heed(columns, again, self._own.values(columns, again))
+        return fresh
+
+    def _meet(self, columns: Columns, rows: NDArray[np.intp]) -> None:
+        """Take in the first answers of those that have some, be they from before a restart."""
+        first = rows[(columns.states[rows] == _MEASURED) & (self._memory.kept_at[rows] == 0)]
         if len(first):
             self._assessor.meet(columns, first)
-        if self._settings.learn:
-            self._teach(columns, fresh[memory.kept_at[fresh] > 0])
-        memory.heed(columns, fresh, self._own.values(columns, fresh))
-        return fresh
+            self._memory.heed(columns, first, self._own.values(columns, first))
 
     def _teach(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         memory = self._memory
@@ -256,7 +270,7 @@ class BoardGain:
 
     def _look_after(self, worth: FloatArray, waited: FloatArray) -> FloatArray:
         kind = (worth <= _HOT * self._cut).astype(np.intp) + (worth <= _WARM * self._cut)
-        share, least = np.array(_LOOK_AGAIN).T[:, kind]
+        share, least = _LOOK_AGAIN[kind].T
         after: FloatArray = np.maximum(share * waited, least)
         return after
 
@@ -271,6 +285,8 @@ class BoardGain:
         """Rows of the Posts that may be worth most, not in flight and not asked for just now."""
         worth = self._memory.worth
         rows = np.flatnonzero(worth > 0.5 * self._cut)
+        if len(rows) < 2 * count:
+            rows = np.flatnonzero(worth > 0.1 * self._cut)
         if len(rows) < 2 * count:
             rows = np.flatnonzero(worth > 0.0)
         free = ~columns.in_flight[rows] & (columns.asked[rows] + self._min_interval <= now)
@@ -315,8 +331,8 @@ class BoardGain:
         worth = float(memory.worth[rows].sum())
         memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
         memory.missing[rows], memory.doubted[rows] = 0.0, 0.0
-        leaving, self._leaving = np.setdiff1d(self._leaving, rows), self._leaving[:0]
-        leaving = leaving[columns.states[leaving] == _MEASURED]
+        leaving, self._leaving = self._leaving, self._leaving[:0]
+        leaving = leaving[(columns.states[leaving] == _MEASURED) & ~np.isin(leaving, rows)]
         return Plan(_posts(columns, rows), now, due, _posts(columns, leaving), worth)
 
 

@@ -35,9 +35,9 @@ class Hopeless:
         """Rows of some that are hopeless; ``fresh`` were just measured."""
         if self._chance <= 0:
             return fresh[:0]
-        rows = np.union1d(fresh, self._some(len(columns.states)))
+        rows = np.concatenate([fresh, self._some(len(columns.states))])
         rows = rows[(columns.states[rows] == _MEASURED) & ~columns.in_flight[rows]]
-        rows = rows[self._memory.doubted[rows] < self._chance]
+        rows = np.unique(rows[self._memory.doubted[rows] < self._chance])
         found: NDArray[np.intp] = rows[self._assessor.hopes(now, columns, rows) < self._chance]
         return found
 

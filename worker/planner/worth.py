@@ -50,8 +50,9 @@ def doubt(values: FloatArray, change: Forecast, bars: Bars, growth: Growth) -> D
     error = np.where(
         shown, np.minimum(off / np.maximum(np.abs(values + change.mean), growth.least), 1.0), 0.0
     )
-    np.nan_to_num(wrong, copy=False)
-    return Doubt(wrong, np.where(shown, 0.0, wrong), np.nan_to_num(error, copy=False))
+    # Who has no value is not shown either, so that no error of it has to be taken out.
+    wrong[np.isnan(values)] = 0.0
+    return Doubt(wrong, np.where(shown, 0.0, wrong), error)
 
 
 def _gains(
