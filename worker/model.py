@@ -232,17 +232,20 @@ class Entry:
 
 
 class Missing(NamedTuple):
-    """Right Posts that boards probably lack, as a number of places, and the standard error of that.
+    """Right Posts that boards probably lack: an expected number of places, and the standard error of that.
 
-    Errors are of forecasts that all boards share, so that those of a sum are taken to add up.
+    Errors are of forecasts that all boards share, so that those of a sum are taken to add up. ``together``:
+    how many places go with one Post, at the mean over missing places; at least 1. The more, the more the
+    number is a matter of luck.
     """
 
     posts: float
     unsure: float
+    together: float = 1.0
 
     def part(self, share: float) -> Missing:
         """That of a share of the Posts."""
-        return Missing(self.posts * share, self.unsure * share)
+        return Missing(self.posts * share, self.unsure * share, self.together)
 
 
 @dataclass(frozen=True, slots=True)

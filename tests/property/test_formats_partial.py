@@ -47,7 +47,8 @@ partials = st.builds(
     st.lists(entries, max_size=6, unique_by=lambda entry: entry.post_id).map(
         lambda found: tuple(sorted(found, key=lambda entry: entry.rank_key))
     ),
-    st.none() | st.builds(Missing, places, places),
+    st.none()
+    | st.builds(Missing, places, places, st.integers(10_000, 10**9).map(lambda number: number / 10_000)),
 )
 
 

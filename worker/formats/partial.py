@@ -4,8 +4,8 @@ The key is ``campaign/metric/partition``; a campaign may hold slashes, so it is 
 is compact JSON that a person can read:
 ``{"v":1,"writer":"5f0c…","as_of":1763719740.1,"tracked_posts":812,"entries":[["1991…",41.0,1763719738.0,"anna","…"]]}``
 with each entry's Post ID, value, time of measurement, author and text, best first; author and text are left
-out where neither is known. Beside ``tracked_posts`` there may be ``"missing":[0.4,0.1]``: see ``Missing``. A
-null value is a tombstone: the partition has no such board.
+out where neither is known. Beside ``tracked_posts`` there may be ``"missing":[0.4,0.1,1.5]``, as in
+``Missing``. A null value is a tombstone: the partition has no such board.
 """
 
 from __future__ import annotations
@@ -177,13 +177,13 @@ def _read_entry(row: object) -> PartialEntry | None:
     return PartialEntry(post_id, value, Timestamp(measured_at), *words)
 
 
-def _read_missing(pair: object) -> Missing | Unreadable | None:
-    if pair is None:
+def _read_missing(value: object) -> Missing | Unreadable | None:
+    if value is None:
         return None
-    numbers = [_read_float(number) for number in pair] if type(pair) is list else []
+    numbers = [_read_float(number) for number in value] if type(value) is list else []
     match numbers:
-        case [float(posts), float(unsure)] if posts >= 0 and unsure >= 0:
-            return Missing(posts, unsure)
+        case [float(posts), float(unsure), float(together)] if posts >= 0 and unsure >= 0 and together >= 1:
+            return Missing(posts, unsure, together)
     return Unreadable(Reason.PARTIAL_MALFORMED, "missing")
 
 

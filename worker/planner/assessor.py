@@ -179,25 +179,32 @@ class Assessor:
         """What an audit must know of those that are asked."""
         numbers = self.campaigns.of_group[columns.groups[rows]]
         values = np.nan_to_num(self._own.values(columns, rows), nan=-np.inf)[:, np.newaxis, :]
-        new = (columns.states[rows] == _NEW)[:, np.newaxis, np.newaxis]
+        new = columns.states[rows] == _NEW
         known = np.maximum(numbers, 0)
-        shown = (values >= self.bars.shown[known]) & ~new
+        shown = (values >= self.bars.shown[known]) & ~new[:, np.newaxis, np.newaxis]
         missing = self._memory.missing[rows][:, : numbers.shape[1]].astype(np.float64)
-        bars = self.bars.true[known]
-        bars = np.where(shown | (bars == OPEN) | (numbers < 0)[:, :, np.newaxis], np.inf, bars)
-        return Asked(rows, numbers, missing, bars)
+        full = (self.bars.true[known] != OPEN) & (numbers >= 0)[:, :, np.newaxis]
+        return Asked(rows, numbers, missing, full & ~shown, new)
 
-    def missing_by_campaign(self, columns: Columns) -> FloatArray:
-        """Places missing by the forecast, by campaign number and sort of Post; see ``Audit``."""
+    def missing_by_campaign(self, columns: Columns, leaving: NDArray[np.intp]) -> FloatArray:
+        """Places missing by the forecast, by campaign number and sort of Post; see ``Audit``.
+
+        Those who are ``leaving``, in a request made now, count half: they are missing until it is answered
+        and not after it, and between two requests boards are, at the mean, as wrong as midway between.
+        """
         width = self.campaigns.of_group.shape[1]
         posts = np.flatnonzero((self._memory.doubted > _NOT_MISSING) & (columns.states > 0))
+        shares = np.ones(len(columns.states))
+        shares[leaving] = 0.5
         numbers = self.campaigns.of_group[columns.groups[posts]]
-        weights = self._memory.missing[posts, :width].astype(np.float64)
+        missing = self._memory.missing[posts, :width].astype(np.float64)
         there = numbers >= 0
-        cells = numbers[there] * SORTS + sort(weights[there])
-        found: FloatArray = np.bincount(
-            cells, weights=weights[there], minlength=len(self.campaigns) * SORTS
-        ).astype(np.float64)
+        new = (columns.states[posts] == _NEW)[:, np.newaxis]
+        cells = numbers[there] * SORTS + sort(missing, new)[there]
+        weights = (missing * shares[posts][:, np.newaxis])[there]
+        found: FloatArray = np.bincount(cells, weights=weights, minlength=len(self.campaigns) * SORTS).astype(
+            np.float64
+        )
         return found.reshape(-1, SORTS)
 
     def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:

@@ -2,9 +2,9 @@
 
 The forecast says of each Post from how many boards it is probably missing. Its sum over all Posts would be
 the answer if forecasts were right. How right they are, answers say: Posts are sorted by what the forecast
-said of them when they were asked, and of each sort as many are taken to be missing as were, of those asked,
-against as many as were said to be. So that there is no sort of which nothing is known, some are asked that
-were drawn at random.
+said of them when they were asked, and by whether they were asked before; and of each sort as many are taken
+to be missing as were, of those asked, against as many as were said to be. So that there is no sort of which
+nothing is known, some are asked that were drawn at random.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ _HALF_LIFE: Final = 3 * 3600.0
 """Seconds after which an audit counts half."""
 _LEARNED_HALF_LIFE: Final = 24 * 3600.0
 """The same of what answers say of forecasts: these do not change with the hour."""
-SORTS: Final = 12
+_STEPS: Final = 12
+SORTS: Final = 2 * _STEPS
+"""Of Posts: by how probably they are missing, first those that were measured, then the new ones."""
 _LEAST: Final = 1e-9
 _PRIOR: Final = 1.0
-"""Missing places that are taken to have been said, and found, of each sort before any answer."""
+"""Missing places that are taken to have been said of each sort before any answer, and found in the proportion
+that holds for all sorts of measured Posts, or of new ones; that begins so too, as if forecasts were right."""
 _FEWEST: Final = 8.0
 """Audits, by their weight, below which nothing is said."""
 
@@ -39,14 +42,20 @@ class Asked(NamedTuple):
     """Posts asked at an audit: their ``rows``, shape (n,).
 
     The rest by campaign of a Post, shape (n, most of one Post): the ``campaigns``' numbers, -1 for none; from
-    how many boards of each the Post is probably ``missing``. ``bars``, shape (n, most, metrics): what it must
-    have, infinite where it is shown already.
+    how many boards of each the Post is probably ``missing``. ``hidden``, shape (n, most, metrics): from which
+    it may be, as it is not shown there. ``new``: who was never asked before, shape (n,).
     """
 
     rows: NDArray[np.intp]
     campaigns: NDArray[np.intp]
     missing: FloatArray
-    bars: FloatArray
+    hidden: NDArray[np.bool_]
+    new: NDArray[np.bool_]
+
+    @property
+    def sorts(self) -> NDArray[np.intp]:
+        """Which sort each is of, by campaign: shape (n, most)."""
+        return sort(self.missing, self.new[:, np.newaxis])
 
 
 def draw(
@@ -69,67 +78,87 @@ def draw(
     return drawn, chances[drawn]
 
 
-def sort(missing: FloatArray) -> NDArray[np.intp]:
+def sort(missing: FloatArray, new: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Which sort each is of, by from how many boards it is probably missing: a factor of 4 to the next."""
     steps = np.floor(np.log2(np.maximum(missing, _LEAST)) / 2.0)
-    found: NDArray[np.intp] = np.clip(steps + SORTS - 1, 0, SORTS - 1).astype(np.intp)
-    return found
+    found: NDArray[np.intp] = np.clip(steps + _STEPS - 1, 0, _STEPS - 1).astype(np.intp)
+    return found + _STEPS * new
 
 
 class Audit:
-    """Missing places by campaign number, and of all boards together, as a mean over the last hours."""
+    """Missing places by campaign number, as a mean over the last hours."""
 
     def __init__(self) -> None:
         self._at = 0.0
-        # By campaign, the last place being all boards together; and by sort of Post.
-        self._weight = np.zeros(1)
-        self._expected = np.zeros((1, SORTS))
+        self._weight = np.zeros(0)
+        self._expected = np.zeros((0, SORTS))
         # Of those asked, by sort: how many places were said to be missing, and were.
         self._said = np.zeros(SORTS)
         self._were = np.zeros(SORTS)
+        # Sums over Posts that were missing: of the places that each lacked, and of the squares of these.
+        self._places = 1.0
+        self._squares = 1.0
         self._waiting: list[Asked] = []
 
     def begin(self, now: float, expected: FloatArray, asked: Asked) -> None:
         """An audit. ``expected``: places missing by the forecast, by campaign and sort of Post."""
         self._fade(now)
         self._reach(len(expected))
-        count = len(expected)
-        self._weight[:count] += 1.0
-        self._expected[:count] += expected
-        self._weight[-1] += 1.0
-        self._expected[-1] += expected.sum(axis=0)
+        self._weight[: len(expected)] += 1.0
+        self._expected[: len(expected)] += expected
         self._waiting.append(asked)
 
     def reset(self, campaign: int) -> None:
         """The number stands for another campaign now."""
-        if campaign < len(self._weight) - 1:
+        if campaign < len(self._weight):
             self._weight[campaign] = 0.0
             self._expected[campaign] = 0.0
 
-    def answered(self, rows: NDArray[np.intp], values: FloatArray) -> None:
-        """The values of some rows by now, shape (n, metrics); ``nan`` where a Post has none, or is gone."""
+    @property
+    def waits(self) -> bool:
+        """Whether some were asked and have not come back."""
+        return bool(self._waiting)
+
+    def answered(self, rows: NDArray[np.intp], values: FloatArray, bars: FloatArray) -> None:
+        """Some rows came back.
+
+        Args:
+            rows: whose.
+            values: by now, shape (n, metrics); ``nan`` where a Post has none, or is gone.
+            bars: what boards ask for by now, shape (campaigns, metrics). By those of before the answers there
+                might be more Posts than places.
+        """
         for asked, places in self._take(rows):
             there = asked.campaigns >= 0
-            sorts = sort(asked.missing[there])
-            were = (values[places][:, np.newaxis, :] >= asked.bars).sum(axis=2)
+            passed = values[places][:, np.newaxis, :] >= bars[np.maximum(asked.campaigns, 0)]
+            were = (asked.hidden & passed).sum(axis=2)
+            sorts = asked.sorts[there]
             np.add.at(self._said, sorts, asked.missing[there])
             np.add.at(self._were, sorts, were[there])
+            together = were.sum(axis=1, where=there)
+            self._places += float(together.sum())
+            self._squares += float((together**2).sum())
 
     def lost(self, rows: NDArray[np.intp]) -> None:
         """Of these nothing was learned."""
         for _ in self._take(rows):
             pass
 
-    def missing(self, campaign: int | None) -> Missing | None:
-        """What the boards of a campaign lack, or all boards. ``None``: not enough data."""
-        number = -1 if campaign is None else campaign
-        if number >= len(self._weight) - 1 or self._weight[number] < _FEWEST:
+    def missing(self, campaign: int) -> Missing | None:
+        """What the boards of a campaign lack. ``None``: not enough data."""
+        if campaign >= len(self._weight) or self._weight[campaign] < _FEWEST:
             return None
-        expected = self._expected[number] / self._weight[number]
-        # Of each sort a gamma distribution of how far forecasts are off, begun as if they were right.
-        off = (self._were + _PRIOR) / (self._said + _PRIOR)
-        unsure = np.sqrt(self._were + _PRIOR) / (self._said + _PRIOR)
-        return Missing(float((off * expected).sum()), math.sqrt(float(((unsure * expected) ** 2).sum())))
+        expected = self._expected[campaign] / self._weight[campaign]
+        # Of each sort a gamma distribution of how far forecasts are off.
+        said, were = (of.reshape(-1, _STEPS) for of in (self._said, self._were))
+        usual = (were.sum(axis=1, keepdims=True) + _PRIOR) / (said.sum(axis=1, keepdims=True) + _PRIOR)
+        shape, rate = were + _PRIOR * usual, said + _PRIOR
+        off, unsure = (shape / rate).ravel(), (np.sqrt(shape) / rate).ravel()
+        return Missing(
+            float((off * expected).sum()),
+            math.sqrt(float(((unsure * expected) ** 2).sum())),
+            self._squares / self._places,
+        )
 
     def _take(self, rows: NDArray[np.intp]) -> Iterator[tuple[Asked, NDArray[np.intp]]]:
         """Those of an audit who are among these rows, and where; they wait no longer."""
@@ -151,8 +180,10 @@ class Audit:
         self._expected *= kept
         self._said *= learned
         self._were *= learned
+        self._places = 1.0 + (self._places - 1.0) * learned
+        self._squares = 1.0 + (self._squares - 1.0) * learned
 
     def _reach(self, campaigns: int) -> None:
-        more = max(campaigns + 1 - len(self._weight), 0)
-        self._weight = np.insert(self._weight, len(self._weight) - 1, np.zeros(more))
-        self._expected = np.insert(self._expected, len(self._expected) - 1, np.zeros((more, SORTS)), axis=0)
+        more = max(campaigns - len(self._weight), 0)
+        self._weight = np.pad(self._weight, (0, more))
+        self._expected = np.pad(self._expected, ((0, more), (0, 0)))

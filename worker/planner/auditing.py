@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from worker.model import FloatArray
     from worker.planner.assessor import Assessor
     from worker.planner.memory import Memory
     from worker.planner.planner import Columns
 
 _NEW: Final = 1
 _MEASURED: Final = 2
+_UNAVAILABLE: Final = 3
 _EVERY: Final = 60.0
 """Seconds between two audits, at least: each looks at all Posts."""
 _MOST: Final = 0.25
@@ -63,7 +65,9 @@ class Auditing:
         drawn = others[drawn[:kept]]
         self._saved, self._at = 0.0, now
         self._look(now, columns, np.concatenate([first, drawn]))
-        self._begin(now, columns, np.concatenate([sure, drawn]))
+        others = best[~np.isin(best, drawn)][: seats - len(first) - len(drawn)]
+        leaving = np.concatenate([first, drawn, others])
+        self._begin(now, columns, np.concatenate([sure, drawn]), leaving)
         return drawn
 
     def note_all_due(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
@@ -71,8 +75,18 @@ class Auditing:
         if now - self._at >= _EVERY:
             self._at = now
             self._look(now, columns, rows)
-            self._begin(now, columns, rows)
+            self._begin(now, columns, rows, rows)
 
-    def _begin(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> None:
-        expected = self._assessor.missing_by_campaign(columns)
+    def heed(
+        self, columns: Columns, back: NDArray[np.intp], fresh: NDArray[np.intp], values: FloatArray
+    ) -> None:
+        """Some came ``back``: some are gone, the ``fresh`` ones have values, others were not answered."""
+        gone = back[columns.states[back] == _UNAVAILABLE]
+        bars = self._assessor.bars.true
+        self.audit.answered(gone, np.full((len(gone), values.shape[1]), np.nan), bars)
+        self.audit.answered(fresh, values, bars)
+        self.audit.lost(back)
+
+    def _begin(self, now: float, columns: Columns, rows: NDArray[np.intp], leaving: NDArray[np.intp]) -> None:
+        expected = self._assessor.missing_by_campaign(columns, leaving)
         self.audit.begin(now, expected, self._assessor.asked(columns, rows))

@@ -198,11 +198,18 @@ class BoardGain:
             self._regrouped = posts.regrouped
         memory.reach(columns)
         self.empty = not columns.states.any()
-        fresh = self._learn(now, columns)
-        if now - self._bars_at >= _BARS_EVERY:
-            near = np.flatnonzero(memory.near & (columns.states == _MEASURED))
-            assessor.set_bars(now, columns, near, standings)
+        back = self._take_back(columns)
+        fresh = back[columns.states[back] == _MEASURED]
+        fresh = fresh[columns.measured[fresh] > memory.kept_at[fresh]]
+        self._learn(now, columns, fresh)
+        audited = len(back) > 0 and self._auditing.audit.waits
+        if audited or now - self._bars_at >= _BARS_EVERY:
+            near = memory.near & (columns.states == _MEASURED)
+            near[fresh] = True
+            assessor.set_bars(now, columns, np.flatnonzero(near), standings)
             self._due, self._bars_at = self._count_due(now, columns), now
+        if audited:
+            self._auditing.heed(columns, back, fresh, self._own.values(columns, fresh))
         stale = np.flatnonzero(memory.look_at <= now)[:_LOOKED_AT_ONCE]
         self._meet(columns, stale)
         self._look(now, columns, stale)
@@ -213,24 +220,21 @@ class BoardGain:
         new = (columns.states == _NEW) & ~columns.in_flight
         return int(np.count_nonzero(new | (self._timing.due_at(columns, _ALL_ROWS) <= now)))
 
-    def _learn(self, now: float, columns: Columns) -> NDArray[np.intp]:
-        """Take in the answers to what was asked for; the rows that have new values."""
-        memory = self._memory
+    def _take_back(self, columns: Columns) -> NDArray[np.intp]:
+        """Rows of those asked for that came back, answered or not."""
         flying = columns.in_flight[self._pending]
         back, self._pending = self._pending[~flying], self._pending[flying]
-        memory.look_at[back] = 0.0
-        gone = back[columns.states[back] == _UNAVAILABLE]
-        fresh: NDArray[np.intp] = back[columns.states[back] == _MEASURED]
-        fresh = fresh[columns.measured[fresh] > memory.kept_at[fresh]]
-        for told in (gone, fresh):
-            self._auditing.audit.answered(told, self._own.values(columns, told))
-        self._auditing.audit.lost(back)
+        self._memory.look_at[back] = 0.0
+        return back
+
+    def _learn(self, now: float, columns: Columns, fresh: NDArray[np.intp]) -> None:
+        """Take in new values of those that had some before."""
+        memory = self._memory
         again = fresh[memory.kept_at[fresh] > 0]
         if self._settings.learn and now - self._taught_at >= _TEACH_EVERY:
             self._teach(columns, again)
             self._taught_at = now
         memory.heed(columns, again, self._own.values(columns, again))
-        return fresh
 
     def _meet(self, columns: Columns, rows: NDArray[np.intp]) -> None:
         """Take in the first answers of those that have some, be they from before a restart."""

@@ -8,75 +8,92 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.planner.audit import SORTS, Asked, Audit, draw, sort
-from worker.recall import recall_of
+from worker.recall import Recall, recall_of
 
 PLACES = 200.0
+BARS = np.array([[10.0]])
 
 
-def audited(audit: Audit, missing: float, posts: int, wrong: int, *, at: float, everyone: int = 2000) -> None:
+def recall_by(audit: Audit, campaign: int = 0) -> Recall | None:
+    return recall_of(PLACES, audit.missing(campaign), 0.1)
+
+
+def audited(
+    audit: Audit,
+    missing: float,
+    posts: int,
+    wrong: int,
+    *,
+    at: float,
+    everyone: int = 2000,
+    new: bool = False,
+) -> None:
     """Of ``everyone`` that are missing by this chance so many are asked, and ``wrong`` of these are."""
     expected = np.zeros((1, SORTS))
-    expected[0, sort(np.array([missing]))] = everyone * missing
-    bars = np.full((posts, 1, 1), 10.0)
+    expected[0, sort(np.array([missing]), np.array([new]))] = everyone * missing
     rows = np.arange(posts)
-    asked = Asked(rows, np.zeros((posts, 1), dtype=np.intp), np.full((posts, 1), missing), bars)
+    asked = Asked(
+        rows,
+        np.zeros((posts, 1), dtype=np.intp),
+        np.full((posts, 1), missing),
+        np.ones((posts, 1, 1), dtype=np.bool_),
+        np.full(posts, new),
+    )
     audit.begin(at, expected, asked)
     values = np.where(np.arange(posts) < wrong, 12.0, 3.0)[:, np.newaxis]
-    audit.answered(rows, values)
+    audit.answered(rows, values, BARS)
 
 
 def test_forecasts_that_are_right_are_taken_as_they_are() -> None:
     audit = Audit()
     for number in range(40):
         audited(audit, 0.001, 1000, 1, at=60.0 * (number + 1))
-    recall = recall_of(PLACES, audit.missing(None))
+    recall = recall_by(audit)
     assert recall is not None
     assert recall.value == pytest.approx(1 - 2 / PLACES, abs=0.001)
     assert recall.low < recall.value < recall.high
-    assert recall.high - recall.low < 0.05
+    assert recall.high - recall.low <= 0.05
 
 
 def test_where_more_are_missing_than_was_said_as_many_more_are_taken_to_be() -> None:
     audit = Audit()
     for number in range(40):
         audited(audit, 0.001, 1000, 2, at=60.0 * (number + 1))
-    recall = recall_of(PLACES, audit.missing(0))
+    recall = recall_by(audit)
     assert recall is not None
     assert recall.value == pytest.approx(1 - 4 / PLACES, abs=0.002)
 
 
 def test_before_enough_audits_and_where_it_could_be_anything_nothing_is_said() -> None:
     audit = Audit()
-    assert recall_of(PLACES, audit.missing(None)) is None
+    assert recall_by(audit) is None
     for number in range(7):
         audited(audit, 0.001, 1000, 1, at=60.0 * (number + 1))
-    assert recall_of(PLACES, audit.missing(None)) is None
+    assert recall_by(audit) is None
     for number in range(30):
         audited(audit, 0.01, 10, 1, at=1000 + 60.0 * number)
-    assert recall_of(PLACES, audit.missing(None)) is None, (
-        "a tenth of the places is missing, and hardly anybody was asked"
-    )
+    assert recall_by(audit) is None, "a tenth of the places is missing, and hardly anybody was asked"
 
 
 def test_a_campaign_that_is_not_known_and_boards_without_places_have_no_recall() -> None:
     audit = Audit()
     for number in range(20):
         audited(audit, 0.001, 100, 0, at=60.0 * (number + 1))
-    assert recall_of(PLACES, audit.missing(5)) is None
-    assert recall_of(0, audit.missing(0)) is None
+    assert recall_by(audit, 5) is None
+    assert recall_of(0, audit.missing(0), 0.05) is None
+    assert recall_by(audit) is not None
     audit.reset(0)
-    assert recall_of(PLACES, audit.missing(0)) is None
-    assert recall_of(PLACES, audit.missing(None)) is not None
+    assert recall_by(audit) is None
 
 
 def test_what_was_long_ago_counts_less() -> None:
     audit = Audit()
     for number in range(20):
         audited(audit, 0.001, 1000, 1, at=60.0 * (number + 1), everyone=4000)
-    before = recall_of(PLACES, audit.missing(None))
+    before = recall_by(audit)
     for number in range(20):
         audited(audit, 0.001, 1000, 1, at=86_400.0 + 60.0 * number, everyone=100)
-    after = recall_of(PLACES, audit.missing(None))
+    after = recall_by(audit)
     assert before is not None
     assert after is not None
     assert after.value > before.value > 0.9
@@ -84,13 +101,62 @@ def test_what_was_long_ago_counts_less() -> None:
 
 def test_answers_that_never_come_count_for_nothing() -> None:
     audit = Audit()
-    asked = Asked(np.array([3, 4]), np.zeros((2, 1), dtype=np.intp), np.ones((2, 1)), np.ones((2, 1, 1)))
+    asked = Asked(
+        np.array([3, 4]),
+        np.zeros((2, 1), dtype=np.intp),
+        np.ones((2, 1)),
+        np.ones((2, 1, 1), dtype=np.bool_),
+        np.zeros(2, dtype=np.bool_),
+    )
     audit.begin(1.0, np.ones((1, SORTS)), asked)
     audit.lost(np.array([4, 9]))
-    audit.answered(np.array([9]), np.array([[5.0]]))
-    audit.answered(np.array([], dtype=np.intp), np.zeros((0, 1)))
-    audit.answered(np.array([8, 3]), np.array([[0.0], [5.0]]))
-    audit.answered(np.array([3]), np.array([[5.0]]))
+    audit.answered(np.array([9]), np.array([[50.0]]), BARS)
+    audit.answered(np.array([], dtype=np.intp), np.zeros((0, 1)), BARS)
+    waits = [audit.waits]
+    audit.answered(np.array([8, 3]), np.array([[0.0], [50.0]]), BARS)
+    assert [*waits, audit.waits] == [True, False]
+    audit.answered(np.array([3]), np.array([[50.0]]), BARS)
+
+
+def test_forecasts_of_new_posts_are_judged_by_new_posts() -> None:
+    audit = Audit()
+    for number in range(40):
+        audited(audit, 0.001, 1000, 0, at=60.0 * (number + 1))
+        audited(audit, 0.001, 1000, 2, at=60.0 * (number + 1), new=True)
+    recall = recall_by(audit)
+    assert recall is not None
+    # Each forecasts 2 places: none of the measured ones' are missing, and twice as many of the new ones'.
+    assert recall.value == pytest.approx(1 - (0 + 4) / 2 / PLACES, abs=0.001)
+
+
+def test_what_is_not_known_of_one_sort_the_others_of_its_kind_tell() -> None:
+    audit = Audit()
+    for number in range(40):
+        audited(audit, 0.1, 100, 3, at=60.0 * (number + 1), everyone=0)
+        audited(audit, 0.001, 1, 0, at=60.0 * (number + 1))
+    recall = recall_by(audit)
+    assert recall is not None
+    assert recall.value == pytest.approx(1 - 0.3 * 2 / 2 / PLACES, abs=0.002)
+
+
+def test_it_tells_how_many_places_go_with_one_post() -> None:
+    audit, posts = Audit(), 200
+    hidden = np.ones((posts, 2, 3), dtype=np.bool_)
+    hidden[:, 1, 2] = False
+    asked = Asked(
+        np.arange(posts),
+        np.tile([0, 1], (posts, 1)),
+        np.full((posts, 2), 0.1),
+        hidden,
+        np.zeros(posts, dtype=np.bool_),
+    )
+    values = np.full((posts, 3), 50.0)
+    for number in range(10):
+        audit.begin(60.0 * number + 1, np.ones((2, SORTS)), asked)
+        audit.answered(np.arange(posts), values, np.full((2, 3), 10.0))
+    missing = audit.missing(0)
+    assert missing is not None
+    assert missing.together == pytest.approx(5, abs=0.01)
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=200), st.floats(0, 50), st.integers(0, 9))
@@ -118,6 +184,8 @@ def test_nobody_is_drawn_of_nobody() -> None:
 
 
 @given(st.floats(0, 100), st.floats(0, 100))
-def test_sorts_are_in_the_order_of_doubt(one: float, other: float) -> None:
-    low, high = sort(np.array([min(one, other), max(one, other)]))
-    assert 0 <= low <= high < SORTS
+def test_sorts_are_in_the_order_of_doubt_and_those_of_new_posts_apart(one: float, other: float) -> None:
+    doubts = np.array([min(one, other), max(one, other)])
+    low, high = sort(doubts, np.zeros(2, dtype=np.bool_))
+    low_of_new, high_of_new = sort(doubts, np.ones(2, dtype=np.bool_))
+    assert 0 <= low <= high < SORTS / 2 <= low_of_new <= high_of_new < SORTS
