@@ -13,19 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.boards import Boards
-    from worker.model import FloatArray, IntArray, MetricName, PostId
+    from worker.model import Campaign, FloatArray, IntArray, MetricName, PostId
     from worker.simulate.population import Population
     from worker.watchlist import Watchlist
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What was seen at all looks. One value a board and look, or one a shown count."""
+    """What was seen at all looks: one value a board and look, or one a shown count.
+
+    ``latest``: the recall of each board that had a Post to show, at the last look.
+    """
 
     recalls: list[float] = field(default_factory=list)
     exact: list[bool] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
     ages: list[float] = field(default_factory=list)
+    latest: dict[tuple[Campaign, MetricName], float] = field(default_factory=dict)
 
 
 class Judge:
@@ -49,6 +53,7 @@ class Judge:
         # Who is out of the tracking window competes for as long as it is among the best of some board.
         competes = self._stay[:there] | (self._population.born[:there] > now - self._window)
         self._stay[:] = False
+        self.verdict.latest.clear()
         for campaign, everyone in self._members.items():
             seen = everyone[: np.searchsorted(everyone, there)]
             members = seen[competes[seen]]
@@ -56,7 +61,9 @@ class Judge:
                 for column, metric in enumerate(self._metrics):
                     shown = boards.merged(campaign, metric)
                     times = watchlist.measured_times([post_id for post_id, _ in shown])
-                    self._judge(shown, np.array(times) - begin, truth[:, column], members, now)
+                    recall = self._judge(shown, np.array(times) - begin, truth[:, column], members, now)
+                    if recall is not None:
+                        self.verdict.latest[campaign, metric] = recall
 
     def _judge(
         self,
@@ -65,13 +72,16 @@ class Judge:
         truth: IntArray,
         members: IntArray,
         now: float,
-    ) -> None:
-        """One leaderboard. ``measured``: when each value shown was, by the clock of ``now``."""
+    ) -> float | None:
+        """The recall of one leaderboard, if there is anything to show.
+
+        ``measured``: when each value shown was, by the clock of ``now``.
+        """
         values = truth[members]
         values = values[values >= 0]
         places = min(self._top, len(values))
         if not places:
-            return
+            return None
         bar = np.partition(values, len(values) - places)[len(values) - places]
         self._stay[members[truth[members] >= bar]] = True
         right = truth[self._population.numbers(np.array([post_id for post_id, _ in shown], dtype=np.int64))]
@@ -82,3 +92,4 @@ class Judge:
         told = np.array([value for _, value in shown])
         verdict.errors += (np.abs(told - right) / np.maximum(right, 1)).tolist()
         verdict.ages += (now - measured).tolist()
+        return recall

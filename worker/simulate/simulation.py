@@ -28,7 +28,7 @@ from worker.tracker import Tracker
 from worker.watchlist import WatchlistLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from worker.planner import Planner
     from worker.simulate.judge import Verdict
@@ -85,13 +85,16 @@ class Simulation:
         max_posts: int = 10_000_000,
         partitions: int = 1,
         half_growth: float = 4800.0,
+        looked: Callable[[float], None] | None = None,
     ) -> None:
+        """``looked`` is called after each look of the judge, with the seconds since the beginning."""
         self._population = population
         self._planner = planner
         self._contract = contract
         self._span = span
         self._top = top
         self._partitions = partitions
+        self._looked = looked
         self.tracker = Tracker(
             population.metrics,
             WatchlistLimits(
@@ -135,6 +138,8 @@ class Simulation:
             self._see(due)
             if due == self._next_look:
                 self._judge.look(self.tracker.boards, self.tracker.watchlist, due, BEGIN)
+                if self._looked:
+                    self._looked(due)
                 self._next_look += _LOOK_EVERY
             if due == self._next_house:
                 self.tracker.retire(Timestamp(BEGIN + due))
