@@ -85,7 +85,8 @@ class Judge:
         bar = np.partition(values, len(values) - places)[len(values) - places]
         self._stay[members[truth[members] >= bar]] = True
         right = truth[self._population.numbers(np.array([post_id for post_id, _ in shown], dtype=np.int64))]
-        recall = int(np.count_nonzero(right >= bar)) / places
+        # Who is out of the window stands on a board with free places until it is looked through.
+        recall = min(int(np.count_nonzero(right >= bar)), places) / places
         verdict = self.verdict
         verdict.recalls.append(recall)
         verdict.exact.append(recall >= 1.0)
