@@ -21,6 +21,8 @@ _DIGITS: Final = 3
 _OFF: Final = 0.4
 """For what chance does not make: forecasts that are off where nobody was drawn, and boards that change
 between two audits. A standard error of so much of what is missing."""
+_UNHEARD_OF: Final = 0.001
+"""Of all places, those that may be missing besides: Posts of some minutes that no forecast thinks much of."""
 _WIDEST: Final = 0.05
 """An interval of all boards that is wider says too little to be said."""
 _WIDEST_OF_ONE: Final = 0.2
@@ -95,7 +97,8 @@ def recall_of(places: float, missing: Missing | None, widest: float) -> Recall |
         return None
     posts = missing.posts / missing.together
     unsure = math.hypot(missing.unsure, _OFF * missing.posts) / missing.together
-    most, fewest = (_quantile(posts, unsure, chance) * missing.together for chance in (_HIGH, _LOW))
+    most = _quantile(posts + _UNHEARD_OF * places / missing.together, unsure, _HIGH) * missing.together
+    fewest = _quantile(posts, unsure, _LOW) * missing.together
     value = 1 - missing.posts / places
     recall = Recall(
         *(

@@ -65,6 +65,9 @@ def test_of_ten_places_it_says_nine_or_ten() -> None:
     sure = recall_of(10, Missing(0.01, 0.005), 0.2)
     assert sure is not None
     assert (sure.low, sure.high) == pytest.approx((0.999, 1.0))
+    many = recall_of(1000, Missing(0.01, 0.005), 0.2)
+    assert many is not None
+    assert many.low == pytest.approx(0.997), "of a thousand places some may be missing that nobody heard of"
 
 
 def test_of_no_places_and_of_what_nobody_knows_nothing_is_said() -> None:

@@ -184,7 +184,13 @@ class Assessor:
         shown = (values >= self.bars.shown[known]) & ~new[:, np.newaxis, np.newaxis]
         missing = self._memory.missing[rows][:, : numbers.shape[1]].astype(np.float64)
         full = (self.bars.true[known] != OPEN) & (numbers >= 0)[:, :, np.newaxis]
-        return Asked(rows, numbers, missing, full & ~shown, new)
+        return Asked(rows, numbers, missing, full & ~shown, self.bars.shown[known], new)
+
+    def last_places(self) -> FloatArray:
+        """What the Post in the last place of each board has, at least: counts grow by whole numbers."""
+        last = self.bars.last.copy()
+        last[:, self.counted] = np.floor(last[:, self.counted])
+        return last
 
     def missing_by_campaign(self, columns: Columns, leaving: NDArray[np.intp]) -> FloatArray:
         """Places missing by the forecast, by campaign number and sort of Post; see ``Audit``.

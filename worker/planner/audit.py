@@ -43,13 +43,15 @@ class Asked(NamedTuple):
 
     The rest by campaign of a Post, shape (n, most of one Post): the ``campaigns``' numbers, -1 for none; from
     how many boards of each the Post is probably ``missing``. ``hidden``, shape (n, most, metrics): from which
-    it may be, as it is not shown there. ``new``: who was never asked before, shape (n,).
+    it may be, as it is not shown there. ``shown``, of the same shape: the last value shown there. ``new``:
+    who was never asked before, shape (n,).
     """
 
     rows: NDArray[np.intp]
     campaigns: NDArray[np.intp]
     missing: FloatArray
     hidden: NDArray[np.bool_]
+    shown: FloatArray
     new: NDArray[np.bool_]
 
     @property
@@ -119,7 +121,9 @@ class Audit:
         """Whether some were asked and have not come back."""
         return bool(self._waiting)
 
-    def answered(self, rows: NDArray[np.intp], values: FloatArray, bars: FloatArray) -> None:
+    def answered(
+        self, rows: NDArray[np.intp], values: FloatArray, bars: FloatArray, last: FloatArray
+    ) -> None:
         """Some rows came back.
 
         Args:
@@ -127,11 +131,14 @@ class Audit:
             values: by now, shape (n, metrics); ``nan`` where a Post has none, or is gone.
             bars: what boards ask for by now, shape (campaigns, metrics). By those of before the answers there
                 might be more Posts than places.
+            last: the value in the last place by now, of the same shape. Who only takes the place of one that
+                has as much was not missing: either is right.
         """
         for asked, places in self._take(rows):
             there = asked.campaigns >= 0
-            passed = values[places][:, np.newaxis, :] >= bars[np.maximum(asked.campaigns, 0)]
-            were = (asked.hidden & passed).sum(axis=2)
+            boards = np.maximum(asked.campaigns, 0)
+            passed = values[places][:, np.newaxis, :] >= bars[boards]
+            were = (asked.hidden & passed & (asked.shown < last[boards])).sum(axis=2)
             sorts = asked.sorts[there]
             np.add.at(self._said, sorts, asked.missing[there])
             np.add.at(self._were, sorts, were[there])

@@ -82,9 +82,9 @@ class Auditing:
     ) -> None:
         """Some came ``back``: some are gone, the ``fresh`` ones have values, others were not answered."""
         gone = back[columns.states[back] == _UNAVAILABLE]
-        bars = self._assessor.bars.true
-        self.audit.answered(gone, np.full((len(gone), values.shape[1]), np.nan), bars)
-        self.audit.answered(fresh, values, bars)
+        bars, last = self._assessor.bars.true, self._assessor.last_places()
+        self.audit.answered(gone, np.full((len(gone), values.shape[1]), np.nan), bars, last)
+        self.audit.answered(fresh, values, bars, last)
         self.audit.lost(back)
 
     def _begin(self, now: float, columns: Columns, rows: NDArray[np.intp], leaving: NDArray[np.intp]) -> None:

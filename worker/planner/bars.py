@@ -21,13 +21,14 @@ class Bars(NamedTuple):
     """By campaign number and metric, shape (campaigns, metrics).
 
     ``true``: midway between what the Nth and the next Post have come to by the forecast. ``variance``: of
-    that.
-    ``shown``: the last value that the leaderboard shows.
+    that. ``shown``: the last value that the leaderboard shows. ``last``: what the Nth Post has come to by the
+    forecast.
     """
 
     true: FloatArray
     variance: FloatArray
     shown: FloatArray
+    last: FloatArray
 
 
 class Campaigns:
@@ -72,7 +73,7 @@ class Campaigns:
 
 def open_bars(campaigns: int, metrics: int) -> Bars:
     """Of boards that all have free places."""
-    return Bars(*(np.full((campaigns, metrics), value) for value in (OPEN, 0.0, OPEN)))
+    return Bars(*(np.full((campaigns, metrics), value) for value in (OPEN, 0.0, OPEN, OPEN)))
 
 
 def find_bars(
@@ -105,6 +106,7 @@ def find_bars(
         full = starts[np.diff(np.append(starts, len(board))) > top]
         last, next_ = posts[full + top - 1], posts[full + top]
         where = board[full], metric
+        bars.last[where] = expected[last, metric]
         bars.true[where] = (expected[last, metric] + expected[next_, metric]) / 2
         bars.variance[where] = (variance[last, metric] + variance[next_, metric]) / 4
     return bars
@@ -118,3 +120,4 @@ def heed(bars: Bars, campaigns: Campaigns, standings: Standings, metrics: Mappin
         if number is not None and column is not None:
             bars.shown[number, column] = value
             bars.true[number, column] = max(bars.true[number, column], value)
+            bars.last[number, column] = max(bars.last[number, column], value)

@@ -12,6 +12,9 @@ from worker.recall import Recall, recall_of
 
 PLACES = 200.0
 BARS = np.array([[10.0]])
+LAST = np.array([[11.0]])
+FORECAST = np.repeat([[1.0, 0.0]], SORTS // 2, axis=1)
+"""One missing place of each sort of measured Posts, none of new ones."""
 
 
 def recall_by(audit: Audit, campaign: int = 0) -> Recall | None:
@@ -37,11 +40,12 @@ def audited(
         np.zeros((posts, 1), dtype=np.intp),
         np.full((posts, 1), missing),
         np.ones((posts, 1, 1), dtype=np.bool_),
+        np.full((posts, 1, 1), 8.0),
         np.full(posts, new),
     )
     audit.begin(at, expected, asked)
     values = np.where(np.arange(posts) < wrong, 12.0, 3.0)[:, np.newaxis]
-    audit.answered(rows, values, BARS)
+    audit.answered(rows, values, BARS, LAST)
 
 
 def test_forecasts_that_are_right_are_taken_as_they_are() -> None:
@@ -106,16 +110,17 @@ def test_answers_that_never_come_count_for_nothing() -> None:
         np.zeros((2, 1), dtype=np.intp),
         np.ones((2, 1)),
         np.ones((2, 1, 1), dtype=np.bool_),
+        np.full((2, 1, 1), 8.0),
         np.zeros(2, dtype=np.bool_),
     )
     audit.begin(1.0, np.ones((1, SORTS)), asked)
     audit.lost(np.array([4, 9]))
-    audit.answered(np.array([9]), np.array([[50.0]]), BARS)
-    audit.answered(np.array([], dtype=np.intp), np.zeros((0, 1)), BARS)
+    audit.answered(np.array([9]), np.array([[50.0]]), BARS, LAST)
+    audit.answered(np.array([], dtype=np.intp), np.zeros((0, 1)), BARS, LAST)
     waits = [audit.waits]
-    audit.answered(np.array([8, 3]), np.array([[0.0], [50.0]]), BARS)
+    audit.answered(np.array([8, 3]), np.array([[0.0], [50.0]]), BARS, LAST)
     assert [*waits, audit.waits] == [True, False]
-    audit.answered(np.array([3]), np.array([[50.0]]), BARS)
+    audit.answered(np.array([3]), np.array([[50.0]]), BARS, LAST)
 
 
 def test_forecasts_of_new_posts_are_judged_by_new_posts() -> None:
@@ -139,6 +144,29 @@ def test_what_is_not_known_of_one_sort_the_others_of_its_kind_tell() -> None:
     assert recall.value == pytest.approx(1 - 0.3 * 2 / 2 / PLACES, abs=0.002)
 
 
+def test_who_takes_the_place_of_one_that_has_as_much_was_not_missing() -> None:
+    audit, posts = Audit(), 100
+    asked = Asked(
+        np.arange(posts),
+        np.zeros((posts, 1), dtype=np.intp),
+        np.full((posts, 1), 0.5),
+        np.ones((posts, 1, 1), dtype=np.bool_),
+        np.full((posts, 1, 1), 8.0),
+        np.zeros(posts, dtype=np.bool_),
+    )
+    found = []
+    for last in (8.0, 9.0):
+        for number in range(10):
+            audit.begin(60.0 * number + 1, FORECAST, asked)
+            audit.answered(np.arange(posts), np.full((posts, 1), 12.0), BARS, np.array([[last]]))
+        missing = audit.missing(0)
+        assert missing is not None
+        found.append(missing.posts)
+    # The last place shows 8, as before: 12 pushes out another 8, which is no worse than the last one left.
+    assert found[0] < 1
+    assert found[1] > 5
+
+
 def test_it_tells_how_many_places_go_with_one_post() -> None:
     audit, posts = Audit(), 200
     hidden = np.ones((posts, 2, 3), dtype=np.bool_)
@@ -148,12 +176,13 @@ def test_it_tells_how_many_places_go_with_one_post() -> None:
         np.tile([0, 1], (posts, 1)),
         np.full((posts, 2), 0.1),
         hidden,
+        np.full(hidden.shape, 8.0),
         np.zeros(posts, dtype=np.bool_),
     )
     values = np.full((posts, 3), 50.0)
     for number in range(10):
         audit.begin(60.0 * number + 1, np.ones((2, SORTS)), asked)
-        audit.answered(np.arange(posts), values, np.full((2, 3), 10.0))
+        audit.answered(np.arange(posts), values, np.full((2, 3), 10.0), np.full((2, 3), 11.0))
     missing = audit.missing(0)
     assert missing is not None
     assert missing.together == pytest.approx(5, abs=0.01)
