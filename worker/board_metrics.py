@@ -51,6 +51,11 @@ class BoardMetric:
     sources: tuple[MetricName, ...]
 
     @property
+    def grows(self) -> bool:
+        """Whether it is a count of all time, which only grows, but for the few that fall."""
+        return self.kind == "count" and self.endpoint is Endpoint.TOTALS
+
+    @property
     def is_private(self) -> bool:
         """Whether only the owner of a Post may know it."""
         return self.endpoint.needs_owner or any(source in PRIVATE_TOTALS for source in self.sources)

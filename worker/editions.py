@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
+from worker.board_metrics import board_metric
 from worker.destination import Destination
 from worker.model import Entry, Leaderboard, Standings
 from worker.publish.protocol import Office, PublishError
@@ -239,14 +240,18 @@ class Editions:
         return Leaderboard(*key, now, tracked, tuple(entries), self._audit(key[0], key[1], len(entries)))
 
     def _audit(self, campaign: Campaign, metric: MetricName, entries: int) -> Audited:
-        """Of the campaign whose board of this metric has now so many entries."""
+        """Of the campaign whose board of this metric has now so many entries: of its boards of counts.
+
+        Of growth per hour and rates it would depend on when a Post was asked for what is right.
+        """
         top = self._tracker.boards.limits.top
-        full = [
-            len(board.entries) == top
+        found = {
+            other: len(board.entries)
             for other in self._tracker.boards.metrics
-            if other != metric and (board := self._shown.get((campaign, other))) is not None
-        ]
-        return Audited(top * sum([*full, entries == top]), self._merger.missing(campaign))
+            if (board := self._shown.get((campaign, other))) is not None
+        } | {metric: entries}
+        full = sum(count == top and board_metric(other).grows for other, count in found.items())
+        return Audited(top * full, self._merger.missing(campaign))
 
     def _standings(self) -> Standings:
         top = self._tracker.boards.limits.top

@@ -66,14 +66,14 @@ def tell(post: dict[str, Any]) -> str:
         return "\n".join([*lines, "The planner does not know it yet."])
     if post["due_at"]:
         lines.append(f"due {post['due_at']}")
-    worth, last_seat = _number(planning["worth"]), _number(planning["last_seat"])
+    worth, last_seat = _number(planning["worth"]), planning["last_seat"]
+    seats = (
+        f"the last seat of a full request went for {_number(last_seat)}" if last_seat else "seats are free"
+    )
     lines.append(_REASONS[planning["reason"]])
     if planning["asked_at"]:
         lines.append(f"That was {planning['asked_at']}; worth {_number(planning['asked_worth'])} then.")
-    lines.append(
-        f"Asking now is worth {worth}; the last seat of a full request went for {last_seat} "
-        "(places on boards times seconds)."
-    )
+    lines.append(f"Asking now is worth {worth} (places on boards times seconds); {seats}.")
     boards = sorted(planning["boards"], key=lambda board: -board["chance"])
     likely = [board for board in boards if board["chance"] >= _CLOSED]
     lines += [_board(board) for board in likely]
@@ -83,7 +83,7 @@ def tell(post: dict[str, Any]) -> str:
 
 
 def _board(board: dict[str, Any]) -> str:
-    bar = "free places" if board["bar"] is None else f"the bar is {_number(board['bar'])}"
+    bar = "free places, as far as is known" if board["bar"] is None else f"the bar is {_number(board['bar'])}"
     has = "not measured"
     if board["value"] is not None:
         between = f"{_number(board['low'])} to {_number(board['high'])}"

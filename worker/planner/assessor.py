@@ -53,7 +53,7 @@ _MEASURED: Final = 2
 class Assessment(NamedTuple):
     """By Post: the ``worth`` of asking, in board places times seconds; and who is ``near`` a board's bar.
 
-    ``missing``: from how many full boards of each of its campaigns it is probably missing, shape
+    ``missing``: from how many full boards of counts of each of its campaigns it is probably missing, shape
     (n, campaigns).
     """
 
@@ -137,7 +137,8 @@ class Assessor:
             doubted = doubt(known.values, change, bars, self._growth)
             worth += np.where(there, (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1), 0.0)
             near |= there & (expected >= _NEAR * bars.true).any(axis=1)
-            missing[:, slot] = np.where(there, (doubted.missing * (bars.true != OPEN)).sum(axis=1), 0.0)
+            lacks = (doubted.missing * (bars.true != OPEN))[:, self.counted].sum(axis=1)
+            missing[:, slot] = np.where(there, lacks, 0.0)
         return Assessment(worth * self._lasting(known.age, now - births), near, missing)
 
     def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
@@ -150,7 +151,7 @@ class Assessor:
             bars = self.bars.true[board]
             above = np.where(there[:, np.newaxis], self._newcomers.above(board, bars, grown), 0.0)
             worth += above.sum(axis=1)
-            missing[:, slot] = (above * (bars != OPEN)).sum(axis=1)
+            missing[:, slot] = (above * (bars != OPEN))[:, self.counted].sum(axis=1)
         lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
         return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
 
@@ -183,8 +184,9 @@ class Assessor:
         known = np.maximum(numbers, 0)
         shown = (values >= self.bars.shown[known]) & ~new[:, np.newaxis, np.newaxis]
         missing = self._memory.missing[rows][:, : numbers.shape[1]].astype(np.float64)
-        full = (self.bars.true[known] != OPEN) & (numbers >= 0)[:, :, np.newaxis]
-        return Asked(rows, numbers, missing, full & ~shown, self.bars.shown[known], new)
+        hidden = (self.bars.true[known] != OPEN) & (numbers >= 0)[:, :, np.newaxis] & ~shown
+        hidden[:, :, self._growth.moving] = False
+        return Asked(rows, numbers, missing, hidden, self.bars.shown[known], new)
 
     def last_places(self) -> FloatArray:
         """What the Post in the last place of each board has, at least: counts grow by whole numbers."""

@@ -42,8 +42,11 @@ _TAUGHT: Final = 60
 _TEACH_EVERY: Final = 60.0
 """Answers that the curve is learned from at once, and seconds between: enough, and cheap."""
 _LOOK_AGAIN: Final = np.array([(0.1, 10.0), (0.3, 60.0), (2.0, 600.0)])
+_LOOK_AGAIN_AT_EASE: Final = np.array([(0.1, 10.0), (0.3, 60.0), (1.0, 300.0)])
 """A Post is looked at again when the time since its measurement is longer by this share, and at least so many
 seconds: of the hot, the warm, and the cold. Those about to be asked for are looked at each time."""
+_AT_EASE: Final = 60.0
+"""Seconds between plans from which on there is time to look at the cold more often."""
 _HOT: Final = 0.1
 _WARM: Final = 1e-3
 _LOOKED_AT: Final = 2
@@ -118,6 +121,8 @@ class BoardGain:
         self._cut = 0.0
         self._ready: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._chosen_at = -np.inf
+        self._followed_at = -np.inf
+        self._at_ease = False
         self._due = 0
         share = settings.unasked_share / 2
         self._unasked = LongestUnasked(self._timing, share, settings.max_unasked)
@@ -192,6 +197,7 @@ class BoardGain:
     def _follow(self, now: float, posts: Posts, columns: Columns, standings: Standings) -> None:
         """Take in what has happened since the last plan."""
         memory, assessor = self._memory, self._assessor
+        self._at_ease, self._followed_at = now - self._followed_at >= _AT_EASE, now
         if posts.regrouped != self._regrouped:
             for number in assessor.regroup(posts.groups()):
                 self._auditing.audit.reset(number)
@@ -274,7 +280,7 @@ class BoardGain:
 
     def _look_after(self, worth: FloatArray, waited: FloatArray) -> FloatArray:
         kind = (worth <= _HOT * self._cut).astype(np.intp) + (worth <= _WARM * self._cut)
-        share, least = _LOOK_AGAIN[kind].T
+        share, least = (_LOOK_AGAIN_AT_EASE if self._at_ease else _LOOK_AGAIN)[kind].T
         after: FloatArray = np.maximum(share * waited, least)
         return after
 

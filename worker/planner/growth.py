@@ -60,7 +60,7 @@ class Growth:
     def __init__(self, metrics: Sequence[MetricName], window: Seconds) -> None:
         made = [board_metric(metric) for metric in metrics]
         recent = [metric.endpoint is Endpoint.LAST_28H for metric in made]
-        counts = [metric.kind == "count" and not late for metric, late in zip(made, recent, strict=True)]
+        counts = [metric.grows for metric in made]
         self._window = window
         self.counted: NDArray[np.intp] = np.flatnonzero(counts)
         self.moving: NDArray[np.intp] = np.flatnonzero(np.logical_not(counts))
@@ -111,11 +111,13 @@ class Growth:
         window = self._window
         past = curve.grown(measured.age) - curve.grown(measured.age - window)
         now = curve.grown(ages) - curve.grown(ages - window)
+        # A count that falls has a growth below 0; a variance has not.
         values = measured.values[:, self._hourly]
+        moved = np.abs(values)
         expected = values * (now / np.maximum(past, _LEAST_GROWN))[:, np.newaxis]
         new = (1.0 - np.exp(-(ages - measured.age) / window))[:, np.newaxis]
         change.mean[:, self._hourly] = expected - values
-        change.variance[:, self._hourly] += (values * new) ** 2 + values * new
+        change.variance[:, self._hourly] += (moved * new) ** 2 + moved * new
 
 
 def gain(measured: Measured, ages: FloatArray, curve: Curve, dispersion: float) -> Forecast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,10 @@ def can_plot(path: Path) -> None:
         raise UsageError(f"--plot: {path} must end in one of {', '.join(_PLOTS)}")
     if not path.parent.is_dir():
         raise UsageError(f"--plot: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UsageError(f"--plot: {path} is a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--plot: {path} cannot be written")
     if find_spec("matplotlib") is None:
         raise UsageError("--plot needs matplotlib: pip install 'top-tweets[plot]'")
 

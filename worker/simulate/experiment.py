@@ -16,7 +16,7 @@ from worker.simulate.policies import USUAL_HABITS, make_policy
 from worker.simulate.simulation import Contract, Simulation, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from worker.simulate.policies import Habits
     from worker.simulate.world import World
@@ -121,14 +121,19 @@ def run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> O
     result = simulation.go()
     verdict = result.verdict
     return Outcome(
-        float(np.mean(verdict.recalls)),
-        float(np.mean(verdict.exact)),
-        float(np.median(verdict.errors)),
-        float(np.mean(verdict.errors)),
-        float(np.median(verdict.ages)),
+        _of(np.mean, verdict.recalls),
+        _of(np.mean, verdict.exact),
+        _of(np.median, verdict.errors),
+        _of(np.mean, verdict.errors),
+        _of(np.median, verdict.ages),
         result.requests,
         result.asked,
     )
+
+
+def _of(summary: Callable[[Sequence[float]], float], values: Sequence[float]) -> float:
+    """``nan`` where no board showed anything."""
+    return float(summary(values)) if values else math.nan
 
 
 def summarise(policy: str, requests_per_minute: float, outcomes: Sequence[Outcome]) -> Row:

@@ -26,7 +26,11 @@ HEADER: Final = (
     "shown age",
     "requests",
 )
-_WIDTHS: Final = (12, 8, 16, 14, 14, 10, 9)
+_WIDTHS: Final = (12, 8, 16, 14, 16, 10, 9)
+
+
+_NOTHING: Final = "-"
+"""Where no board was ever looked at."""
 
 
 def table_line(cells: Iterable[str]) -> str:
@@ -43,11 +47,11 @@ def table_row(row: Row) -> str:
     return table_line(
         (
             row.policy,
-            f"{row.requests_per_minute:.3g}",
+            _number(row.requests_per_minute),
             _with_interval(row.recall, "{:.4f}"),
             _with_interval(row.exact_boards, "{:.3f}"),
-            _with_interval(row.shown_error_median, "{:.2%}"),
-            f"{row.shown_age_median.mean:.0f} s",
+            _with_interval(row.shown_error_mean, "{:.2%}"),
+            _NOTHING if math.isnan(row.shown_age_median.mean) else f"{row.shown_age_median.mean:.0f} s",
             f"{row.requests.mean:.0f}",
         )
     )
@@ -55,11 +59,22 @@ def table_row(row: Row) -> str:
 
 def answer_text(answer: Answer) -> str:
     """What contract to sign for, in a sentence or two."""
-    needed = _with_interval(answer.needed, "{:.3g}")
-    return (
-        f"\n{answer.enough:.3g} requests a minute suffice for a recall of {answer.recall:g}: "
-        f"{needed} by {answer.rows[0].seeds} simulated worlds."
-    )
+    seeds = answer.rows[0].seeds
+    least = answer.rows[0].requests_per_minute
+    if answer.needed.mean <= least:
+        found = f"the least that was tried, and all {seeds} simulated worlds reach it"
+    elif math.isnan(answer.needed.within):
+        found = "by one simulated world: try more seeds"
+    else:
+        low = max(answer.needed.mean - answer.needed.within, 0.0)
+        found = (
+            f"needed are {_number(answer.needed.mean)} at the mean over {seeds} simulated worlds, "
+            f"and between {low:.3g} and {_number(answer.enough)} 19 times of 20"
+        )
+    wide = answer.needed.within > answer.needed.mean
+    more = "\nThat is wide: more seeds, or more hours, make it narrower." if wide else ""
+    enough = _number(answer.enough)
+    return f"\n{enough} requests a minute suffice for a recall of {answer.recall:g}: {found}.{more}"
 
 
 def answer_json(answer: Answer, own: Own | None) -> bytes:
@@ -104,7 +119,7 @@ def _told(row: Row) -> dict[str, Any]:
 
 
 def plot(rows: Sequence[Row], path: Path, title: str) -> None:
-    """Recall, and the median error of shown counts, against requests a minute: PNG or SVG by the path's end.
+    """Recall, and the mean error of shown counts, against requests a minute: PNG or SVG by the path's end.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -118,10 +133,11 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> None:
         own = sorted((row for row in rows if row.policy == policy), key=lambda row: row.requests_per_minute)
         budgets = [row.requests_per_minute for row in own]
         _draw(above, budgets, [row.recall for row in own], policy)
-        _draw(below, budgets, [row.shown_error_median for row in own], policy)
+        _draw(below, budgets, [row.shown_error_mean for row in own], policy)
     above.set_title(title)
     above.set_ylabel("recall: right Posts among those shown")
-    below.set_ylabel("median error of shown counts")
+    below.set_ylabel("mean error of shown counts")
+    below.set_ylim(bottom=0.0)
     below.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
     below.set_xlabel("requests a minute")
     below.set_xscale("log")
@@ -132,16 +148,27 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> None:
 
 
 def _draw(axes: Axes, budgets: Sequence[float], estimates: Sequence[Estimate], label: str) -> None:
+    means = [estimate.mean for estimate in estimates]
     within = [0.0 if math.isnan(estimate.within) else estimate.within for estimate in estimates]
-    axes.errorbar(
-        budgets, [estimate.mean for estimate in estimates], within, label=label, marker="o", capsize=3
-    )
+    # A share is between 0 and 1, also where two worlds make a wide interval.
+    below = [min(reach, max(mean, 0.0)) for mean, reach in zip(means, within, strict=True)]
+    above = [min(reach, max(1.0 - mean, 0.0)) for mean, reach in zip(means, within, strict=True)]
+    axes.errorbar(budgets, means, (below, above), label=label, marker="o", capsize=3)
 
 
 def _known(within: float) -> float | None:
     return None if math.isnan(within) else within
 
 
+def _number(value: float) -> str:
+    """To three digits, without an exponent."""
+    digits = max(2 - math.floor(math.log10(value)), 0)
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
+
+
 def _with_interval(estimate: Estimate, shape: str) -> str:
+    if math.isnan(estimate.mean):
+        return _NOTHING
     mean = shape.format(estimate.mean)
     return mean if math.isnan(estimate.within) else f"{mean} ± {shape.format(estimate.within)}"

@@ -72,3 +72,11 @@ def test_metrics_of_several_kinds_are_forecast_beside_each_other() -> None:
     assert change.mean[0, 1] == alone.mean[0, 0]
     assert change.variance[0, 1] == alone.variance[0, 0]
     assert change.mean[0, 0] < 0 == change.mean[0, 2]
+
+
+@pytest.mark.parametrize("lost", [-0.5, -40.0])
+def test_a_count_that_falls_leaves_growth_per_hour_as_unsure_as_one_that_rises(lost: float) -> None:
+    growth, later = Growth([MetricName("favorites_per_hour")], HOUR), np.array([9600.0])
+    fallen, risen = (growth.forecast(_once(4800.0, one), later, CURVE, 1.0) for one in (lost, -lost))
+    assert (fallen.variance > 0).all()
+    assert fallen.variance == pytest.approx(risen.variance)

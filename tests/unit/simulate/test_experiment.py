@@ -133,7 +133,7 @@ class TestTelling:
     def test_a_line_of_the_table_stands_under_its_header(self) -> None:
         header, line = table_line(HEADER), table_row(self.row(0.001))
         assert "0.9980 ± 0.0010" in line
-        assert "0.40%" in line
+        assert "1.00%" in line
         assert header.index("requests") + len("requests") == len(line)
 
     def test_one_seed_has_no_interval(self) -> None:
