@@ -31,8 +31,8 @@ BOARD_TRACKED: Final = "toptweets_board_tracked_posts"
 BOARD_TRACKED_HELP: Final = "Posts tracked of a leaderboard's campaign"
 BOARD_RECALL: Final = "toptweets_board_recall"
 BOARD_RECALL_HELP: Final = (
-    "Share of the places of a campaign's full boards that the right Posts have, by the audit: recall, and "
-    "what it is above (low) and below (high) 19 times of 20; none while there is not enough data"
+    "Share of the places of a campaign's full boards of counts that the right Posts have, by the audit: "
+    "as expected (recall), and what it lies between (low, high) 19 times of 20; none without enough data"
 )
 BOARDS_RECALL: Final = "toptweets_recall"
 BOARDS_RECALL_HELP: Final = "The same of all full boards together"

@@ -3,8 +3,9 @@
 Real Apache Kafka, the sandbox with a contract and a few faults. Posts and campaigns come and go: the tracking
 window is a tenth of the run (one to five minutes), a new campaign begins every twentieth of it, as many at
 once as ``watchlist.max_campaigns``, and ends with a delete notice for each of its Posts. Some records are
-unreadable; pages connect and leave. In the first quarter three bursts of records fill all queues, so that
-what a limit allows was taken once. Memory, descriptors and threads of each worker are sampled every 5 s.
+unreadable; pages connect and leave. In the first quarter three bursts of records fill all queues, and the
+first of six outlooks is made, so that what a limit allows was taken once. Memory, descriptors and threads of
+each worker are sampled every 5 s.
 After that quarter a straight line through memory must not rise by more than 20 KiB a minute, beyond two
 standard errors; of descriptors (without those of HTTP connections) and threads there must not be more than
 three more in the last third of the rest than in its first. Exit code 1 if so, or if a worker ends.

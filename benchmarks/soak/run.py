@@ -57,6 +57,8 @@ _LONGEST_WINDOW: Final = 300.0
 _WINDOWS: Final = 10
 """Tracking windows that a run has at least: a quarter of it is then enough to fill what has a limit."""
 
+_OUTLOOKS: Final = 6
+
 BURSTS: Final = (0.05, 0.1, 0.15)
 """Shares of the run after which a burst of records comes: all in its first quarter, the warm-up."""
 _TICK: Final = 0.2
@@ -212,6 +214,8 @@ def _is_ready(member: Member) -> bool:
 def _environment(bootstrap: str, api: str, options: Options) -> Mapping[str, str]:
     """The settings of a worker: whatever is kept for a time is kept for the tracking window here."""
     window = f"{options.window:g}s"
+    # The first outlook takes memory that is not given back: it belongs into the warm-up, and others after it.
+    outlook = f"{options.minutes * 60 / _OUTLOOKS:g}s"
     places = 20
     return settings(
         bootstrap,
@@ -226,6 +230,7 @@ def _environment(bootstrap: str, api: str, options: Options) -> Mapping[str, str
         watchlist__max_campaigns=str(PASSING_AT_ONCE),
         planner__min_interval="10s",
         planner__half_growth="1m",
+        planner__outlook_interval=outlook,
         boards__metrics="favorites,retweets,replies,quote_tweets,video_views,favorites_per_hour",
         boards__top=str(places),
         boards__reserve=str(places),

@@ -232,7 +232,7 @@ def test_nothing_to_measure_is_told_with_the_way_out(broker: Broker) -> None:
     done = budget(empty, "--last=3d")
     assert done.returncode == 1
     assert "of 50 Posts in the last " in done.stderr
-    assert "0 were created in that time: look further back with --last, or say" in done.stderr
+    assert "0 were created in that time: look further back with --last, wait until" in done.stderr
     assert budget(empty, "--last=3d", "--posts-per-day=400").returncode == 0
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worker.simulate.measured import Measured
 
 _MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
 _SHOWN: Final = 5
 
 
@@ -89,6 +90,8 @@ def _lines(found: Measured, settings: Settings) -> Iterator[str]:
     sample = f"; estimated from {found.kept:.2%} of them" if found.kept < 1.0 else ""
     yield f"  {found.posts:,} Posts, of which {found.new:,} were created in that time{sample}"
     yield f"  {found.posts_per_day:,.0f} new Posts a day{_by_hour(found)}"
+    if found.ends - found.begins < _HOUR:
+        yield "  from less than an hour: how many come in a day is a guess, until more of the stream is there"
     yield f"  {_campaigns(found)}"
     unknown = [metric for metric in settings.boards.metrics if metric not in simulated(settings)]
     if unknown:

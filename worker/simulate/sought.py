@@ -130,5 +130,6 @@ def _require_enough(measured: Measured) -> None:
         span = write_duration(round(measured.ends - measured.begins))
         raise TooFewError(
             f"of {measured.posts:,} Posts in the last {span}, {measured.new:,} were created in that time: "
-            "look further back with --last, or say how many come with --posts-per-day"
+            "look further back with --last, wait until more of the stream is there, or say how many come "
+            "with --posts-per-day"
         )

@@ -139,6 +139,8 @@ class TestTelling:
 
     def test_what_limits_did_is_told(self) -> None:
         text = self.own(kept=0.25, folded=3, by_hour=()).measured_text()
+        assert "is a guess" not in text
+        assert "is a guess" in self.own(begins=FOUND.ends - 90.0).measured_text()
         assert "; estimated from 25.00% of them" in text
         assert "; 3 more beyond watchlist.max_campaigns" in text
         assert "4,100 new Posts a day\n" in text

@@ -86,11 +86,11 @@ _ENTRY: Final = _object(
 _AUDIT: Final = {
     "oneOf": [
         _object(
-            "How right boards are by the audit: the share of their places that the right Posts have",
+            "How right boards of counts are, by the audit: the share of their places that right Posts have",
             {
                 "recall": {"type": "number", "minimum": 0, "maximum": 1},
-                "low": {"type": "number", "description": "19 times of 20 it is above this"},
-                "high": {"type": "number", "description": "19 times of 20 it is below this"},
+                "low": {"type": "number", "description": "19 times of 20 it is now between this and high"},
+                "high": {"type": "number", "description": "19 times of 20 it is now between low and this"},
             },
         ),
         {"type": "null", "description": "not enough data"},
