@@ -59,7 +59,7 @@ def url() -> Iterator[str]:
             asked_at=None,
             asked_worth=None,
             worth=3.0,
-            last_seat=77.0,
+            last_seat=0.0,
             half_growth=4800.0,
             boards=[BoardChance(ALL, LIKES, None, None, None, None, None, None, 1.0)],
         ),
@@ -83,7 +83,7 @@ def test_the_story_of_a_post_is_told(url: str) -> None:
         "due 2026-11-20T12:01:00Z",
         "It was asked for since its answer was worth more to boards than those left out.",
         "That was 2026-11-20T12:00:04Z; worth 5 then.",
-        f"Asking now is worth 1,234; the last seat of a full request went for 77 {UNIT}.",
+        f"Asking now is worth 1,234 {UNIT}; the last seat of a full request went for 77.",
         "  all/favorites: was 480, by now 521 (490 to 600); the bar is 500; belongs there by 62%",
         "Its chance on 1 more is below 1%.",
     ]
@@ -93,7 +93,8 @@ def test_a_new_post_has_no_numbers_yet(url: str) -> None:
     _, told, _ = why("https://twitter.com/lookup/status/21?s=20", f"--url={url}")
     assert "measured never" in told
     assert "It was not asked for" in told
-    assert "  all/favorites: not measured; free places; belongs there by 100%" in told
+    assert f"Asking now is worth 3 {UNIT}; seats are free." in told
+    assert "  all/favorites: not measured; free places, as far as is known; belongs there by 100%" in told
 
 
 def test_programs_get_what_the_worker_says(url: str) -> None:
