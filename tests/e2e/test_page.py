@@ -139,7 +139,7 @@ def test_how_right_boards_are_is_told_or_that_nobody_knows(browser: Browser, ser
     served.publish(replace(shown, audit=Audited(100, Missing(1.0, 0.1))))
     with opened(browser) as page:
         page.goto(served.url)
-        words = "The campaign's boards show about 99% of the right Posts (98.3% to 99.7%)"
+        words = "The campaign's boards show about 99% of the right Posts (96% to 100%)"
         expect(page.locator("#audit")).to_have_text(words)
         expect(page.locator("#overall")).to_contain_text("All boards show about 99% of the right Posts")
         served.publish(replace(shown, audit=Audited(100, None), as_of=Timestamp(shown.as_of + 1)))
