@@ -186,8 +186,8 @@ def test_the_quota_is_used_and_never_exceeded_by_the_fast_clock(line: FastLine) 
     # Five minutes of the contract and more: in real time, longer than all the patience there is.
     await_that(lambda: len(line.requests()) >= wanted, f"{wanted} requests")
     times = [request["at"] for request in line.requests()]
-    # Each leaves within half of the headroom after its slot's start.
-    assert times[-1] - times[0] >= (len(times) - 1) * slot - HEADROOM / 2
+    # Each leaves within half of the headroom after its slot's start; a loaded machine takes the other half.
+    assert times[-1] - times[0] >= (len(times) - 1) * slot - HEADROOM
     line.check_quota()
 
 
