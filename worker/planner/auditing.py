@@ -65,8 +65,8 @@ class Auditing:
         drawn = others[drawn[:kept]]
         self._saved, self._at = 0.0, now
         self._look(now, columns, np.concatenate([first, drawn]))
-        others = best[~np.isin(best, drawn)][: seats - len(first) - len(drawn)]
-        leaving = np.concatenate([first, drawn, others])
+        rest = best[~np.isin(best, drawn)][: seats - len(first) - len(drawn)]
+        leaving = np.concatenate([first, drawn, rest])
         self._begin(now, columns, np.concatenate([sure, drawn]), leaving)
         return drawn
 

@@ -55,6 +55,9 @@ _LOOKED_AT_ONCE: Final = 20_000
 """Posts a plan, so that the first plans after a restore take no seconds: the next ones look at the rest."""
 _BARS_EVERY: Final = 60.0
 """Seconds: bars, and how many Posts are due, hardly move in less."""
+_BARS_OF_AUDITS_EVERY: Final = 5.0
+"""Seconds: an audit is judged by bars of after its answers. Where requests leave in a row, some of those
+that it asked for come back with each of them: every time would be too often."""
 _AHEAD: Final = 8
 _AHEAD_FOR: Final = 0.5
 """Requests that are chosen for at once, and for how many seconds that holds."""
@@ -209,7 +212,7 @@ class BoardGain:
         fresh = fresh[columns.measured[fresh] > memory.kept_at[fresh]]
         self._learn(now, columns, fresh)
         audited = len(back) > 0 and self._auditing.audit.waits
-        if audited or now - self._bars_at >= _BARS_EVERY:
+        if now - self._bars_at >= (_BARS_OF_AUDITS_EVERY if audited else _BARS_EVERY):
             near = memory.near & (columns.states == _MEASURED)
             near[fresh] = True
             assessor.set_bars(now, columns, np.flatnonzero(near), standings)
@@ -237,7 +240,7 @@ class BoardGain:
         """Take in new values of those that had some before."""
         memory = self._memory
         again = fresh[memory.kept_at[fresh] > 0]
-        if self._settings.learn and now - self._taught_at >= _TEACH_EVERY:
+        if self._settings.learn and len(again) and now - self._taught_at >= _TEACH_EVERY:
             self._teach(columns, again)
             self._taught_at = now
         memory.heed(columns, again, self._own.values(columns, again))
