@@ -129,29 +129,26 @@ class Assessor:
         known, births = self._known(columns, rows)
         change = self._change(known, now - births)
         expected = known.values + change.mean
-        worth, near = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
-        boards = self._boards(columns, rows)
-        missing = np.zeros((len(rows), len(boards)))
-        for slot, (board, there) in enumerate(boards):
-            bars = Bars(*(of[board] for of in self.bars))
-            doubted = doubt(known.values, change, bars, self._growth)
-            worth += np.where(there, (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1), 0.0)
-            near |= there & (expected >= _NEAR * bars.true).any(axis=1)
-            lacks = (doubted.missing * (bars.true != OPEN))[:, self.counted].sum(axis=1)
-            missing[:, slot] = np.where(there, lacks, 0.0)
+        posts, slots, board = self._entries(columns, rows)
+        bars = Bars(*(of[board] for of in self.bars))
+        doubted = doubt(known.values[posts], Forecast(*(of[posts] for of in change)), bars, self._growth)
+        doubts = (doubted.wrong + _ERROR_WEIGHT * doubted.error).sum(axis=1)
+        near = np.zeros(len(rows), dtype=np.bool_)
+        near[posts[(expected[posts] >= _NEAR * bars.true).any(axis=1)]] = True
+        missing = np.zeros((len(rows), self.campaigns.of_group.shape[1]))
+        missing[posts, slots] = (doubted.missing * (bars.true != OPEN))[:, self.counted].sum(axis=1)
+        worth = np.bincount(posts, weights=doubts, minlength=len(rows))
         return Assessment(worth * self._lasting(known.age, now - births), near, missing)
 
     def new(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> Assessment:
         """Of Posts that were never asked for."""
         ages = np.maximum(now - born(columns, rows), 1.0)
-        grown = self._likely(columns, rows, ages)
-        boards = self._boards(columns, rows)
-        worth, missing = np.zeros(len(rows)), np.zeros((len(rows), len(boards)))
-        for slot, (board, there) in enumerate(boards):
-            bars = self.bars.true[board]
-            above = np.where(there[:, np.newaxis], self._newcomers.above(board, bars, grown), 0.0)
-            worth += above.sum(axis=1)
-            missing[:, slot] = (above * (bars != OPEN))[:, self.counted].sum(axis=1)
+        posts, slots, board = self._entries(columns, rows)
+        bars = self.bars.true[board]
+        above = self._newcomers.above(board, bars, self._likely(columns, rows, ages)[posts])
+        missing = np.zeros((len(rows), self.campaigns.of_group.shape[1]))
+        missing[posts, slots] = (above * (bars != OPEN))[:, self.counted].sum(axis=1)
+        worth = np.bincount(posts, weights=above.sum(axis=1), minlength=len(rows))
         lasting = _NEWCOMER * self._lasting(np.zeros(len(rows)), ages)
         return Assessment(worth * lasting, np.zeros(len(rows), dtype=np.bool_), missing)
 
@@ -161,16 +158,17 @@ class Assessor:
         It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up,
         and for as long as a Post may still have the most of its growth before it.
         """
-        values, boards = self._own.values(columns, rows), self._boards(columns, rows)
-        far = self._learner.curve.grown(now - born(columns, rows)) >= _MOST_GROWN
-        far &= ~np.isnan(values).any(axis=1)
+        best = np.ones(len(rows))
+        grown = np.flatnonzero(self._learner.curve.grown(now - born(columns, rows)) >= _MOST_GROWN)
+        values, boards = self._own.values(columns, rows[grown]), self._boards(columns, rows[grown])
+        small = ~np.isnan(values).any(axis=1)
         for board, there in boards:
-            far &= ~there | (values + 1.0 < _SECOND_WAVE * self.bars.true[board]).all(axis=1)
-        best: FloatArray = np.where(far, 0.0, 1.0)
-        rows = rows[far]
+            small &= ~there | (values + 1.0 < _SECOND_WAVE * self.bars.true[board]).all(axis=1)
+        far = grown[small]
+        best[far], rows = 0.0, rows[far]
         known, births = self._known(columns, rows)
         change = self._change(known, np.maximum(self._window, now - births))
-        for board, there in ((board[far], there[far]) for board, there in boards):
+        for board, there in self._boards(columns, rows):
             bars = Bars(*(of[board] for of in self.bars))
             chance = belongs(known.values, change, bars, self._growth).max(axis=1)
             best[far] = np.maximum(best[far], np.where(there, chance, 0.0))
@@ -202,18 +200,17 @@ class Assessor:
         """
         width = self.campaigns.of_group.shape[1]
         posts = np.flatnonzero((self._memory.doubted > _NOT_MISSING) & (columns.states > 0))
-        shares = np.ones(len(columns.states))
+        missing = self._memory.missing[posts, :width]
+        sorts = sort(missing, (columns.states[posts] == _NEW)[:, np.newaxis])
+        shares = np.ones(len(columns.states), dtype=np.float32)
         shares[leaving] = 0.5
-        numbers = self.campaigns.of_group[columns.groups[posts]]
-        missing = self._memory.missing[posts, :width].astype(np.float64)
-        there = numbers >= 0
-        new = (columns.states[posts] == _NEW)[:, np.newaxis]
-        cells = numbers[there] * SORTS + sort(missing, new)[there]
-        weights = (missing * shares[posts][:, np.newaxis])[there]
-        found: FloatArray = np.bincount(cells, weights=weights, minlength=len(self.campaigns) * SORTS).astype(
-            np.float64
-        )
-        return found.reshape(-1, SORTS)
+        missing *= shares[posts][:, np.newaxis]
+        # Number -1 stands for none: its cells come first, and are left out.
+        cells = (self.campaigns.of_group[columns.groups[posts]] + 1) * SORTS + sorts
+        places: FloatArray = np.bincount(
+            cells.ravel(), weights=missing.ravel(), minlength=(len(self.campaigns) + 1) * SORTS
+        ).astype(np.float64, copy=False)
+        return places[SORTS:].reshape(-1, SORTS)
 
     def stakes(self, now: float, columns: Columns, row: int) -> tuple[float, list[Stake]]:
         """What asking for one Post is worth, and each board that it competes on."""
@@ -278,6 +275,14 @@ class Assessor:
 
     def _change(self, known: Measured, ages: FloatArray) -> Forecast:
         return self._growth.forecast(known, ages, self._learner.curve, self._learner.dispersion)
+
+    def _entries(
+        self, columns: Columns, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Each campaign of each of some Posts: which of them, the how manieth of its own, and its number."""
+        numbers = self.campaigns.of_group[columns.groups[rows]]
+        posts, slots = np.nonzero(numbers >= 0)
+        return posts, slots, numbers[posts, slots]
 
     def _boards(
         self, columns: Columns, rows: NDArray[np.intp]

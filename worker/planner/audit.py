@@ -30,7 +30,6 @@ _LEARNED_HALF_LIFE: Final = 24 * 3600.0
 _STEPS: Final = 12
 SORTS: Final = 2 * _STEPS
 """Of Posts: by how probably they are missing, first those that were measured, then the new ones."""
-_LEAST: Final = 1e-9
 _PRIOR: Final = 1.0
 """Missing places that are taken to have been said of each sort before any answer, and found in the proportion
 that holds for all sorts of measured Posts, or of new ones; that begins so too, as if forecasts were right."""
@@ -76,14 +75,16 @@ def draw(
     if total > 0:
         shares = 0.5 * shares + 0.5 * roots / total
     chances = np.minimum(count * shares, 1.0)
-    drawn = np.flatnonzero(chance.random(len(missing)) < chances)
+    drawn = np.flatnonzero(chance.random(len(missing), dtype=np.float32) < chances)
     return drawn, chances[drawn]
 
 
-def sort(missing: FloatArray, new: NDArray[np.bool_]) -> NDArray[np.intp]:
+def sort(missing: FloatArray | NDArray[np.float32], new: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Which sort each is of, by from how many boards it is probably missing: a factor of 4 to the next."""
-    steps = np.floor(np.log2(np.maximum(missing, _LEAST)) / 2.0)
-    found: NDArray[np.intp] = np.clip(steps + _STEPS - 1, 0, _STEPS - 1).astype(np.intp)
+    # The exponent alone says it: 0.25 is 0.5 times 2 to the power of -1. Where nothing is missing it is 0.
+    exponents = np.frexp(missing)[1]
+    steps = np.where(missing > 0, (exponents - 1) // 2 + _STEPS - 1, 0)
+    found: NDArray[np.intp] = np.clip(steps, 0, _STEPS - 1).astype(np.intp)
     return found + _STEPS * new
 
 

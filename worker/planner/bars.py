@@ -115,9 +115,13 @@ def find_bars(
 def heed(bars: Bars, campaigns: Campaigns, standings: Standings, metrics: Mapping[MetricName, int]) -> None:
     """Take in what the merged leaderboards show: other workers' Posts can only raise a bar."""
     numbers = campaigns.names()
-    for (campaign, metric), value in standings.bars.items():
-        number, column = numbers.get(campaign), metrics.get(metric)
-        if number is not None and column is not None:
-            bars.shown[number, column] = value
-            bars.true[number, column] = max(bars.true[number, column], value)
-            bars.last[number, column] = max(bars.last[number, column], value)
+    there = [
+        (numbers[campaign], metrics[metric], value)
+        for (campaign, metric), value in standings.bars.items()
+        if campaign in numbers and metric in metrics
+    ]
+    if there:
+        rows, columns, values = (np.array(of) for of in zip(*there, strict=True))
+        bars.shown[rows, columns] = values
+        bars.true[rows, columns] = np.maximum(bars.true[rows, columns], values)
+        bars.last[rows, columns] = np.maximum(bars.last[rows, columns], values)

@@ -18,6 +18,7 @@ from worker.planner.learning import CurveLearner
 from worker.planner.memory import Memory
 from worker.planner.own_boards import OwnBoards
 from worker.planner.planner import Plan
+from worker.planner.rows import without
 from worker.planner.timing import Timing
 from worker.planner.unasked import LongestUnasked
 
@@ -125,6 +126,7 @@ class BoardGain:
         self._ready: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._chosen_at = -np.inf
         self._followed_at = -np.inf
+        self._looked: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._at_ease = False
         self._due = 0
         share = settings.unasked_share / 2
@@ -222,6 +224,7 @@ class BoardGain:
         stale = np.flatnonzero(memory.look_at <= now)[:_LOOKED_AT_ONCE]
         self._meet(columns, stale)
         self._look(now, columns, stale)
+        self._looked = stale
         if len(found := self._hopeless.find(now, columns, fresh)):
             self._leaving = np.union1d(self._leaving, found)
 
@@ -308,16 +311,16 @@ class BoardGain:
     def _choose(self, now: float, columns: Columns, rows: NDArray[np.intp], seats: int) -> NDArray[np.intp]:
         """Of more than there are seats for: those worth most, and a few that have waited longest."""
         unasked = self._unasked.take(now, columns, seats)
-        rows = rows[~np.isin(rows, unasked)]
+        rows = without(rows, unasked)
         count = min(seats - len(unasked), len(rows))
         worth = self._memory.worth
         if len(rows) > _LOOKED_AT * count:
             rows = rows[np.argpartition(-worth[rows], _LOOKED_AT * count)[: _LOOKED_AT * count]]
-        self._look(now, columns, rows)
+        self._look(now, columns, without(rows, self._looked))
         best = rows[np.argsort(-worth[rows], kind="stable")]
         self._cut = float(worth[best[count - 1]]) if count else 0.0
         drawn = self._auditing.draw(now, columns, first=unasked, best=best[:count], seats=seats)
-        best = best[~np.isin(best, drawn)][: seats - len(unasked) - len(drawn)]
+        best = without(best, drawn)[: seats - len(unasked) - len(drawn)]
         reason = self._memory.reason
         reason[unasked], reason[drawn], reason[best] = Reason.WAITED, Reason.DRAWN, Reason.WORTH
         # Those who waited come first: of more than one request none is without some.
@@ -345,7 +348,7 @@ class BoardGain:
         memory.look_at[rows], memory.worth[rows] = np.inf, 0.0
         memory.missing[rows], memory.doubted[rows] = 0.0, 0.0
         leaving, self._leaving = self._leaving, self._leaving[:0]
-        leaving = leaving[(columns.states[leaving] == _MEASURED) & ~np.isin(leaving, rows)]
+        leaving = without(leaving[columns.states[leaving] == _MEASURED], rows)
         return Plan(_posts(columns, rows), now, due, _posts(columns, leaving), worth)
 
 

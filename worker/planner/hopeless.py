@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from worker.planner.planner import Columns
 
 _MEASURED: Final = 2
-_LOOKED_AT: Final = 256
-"""Posts a plan, besides those that were answered: bars rise, and who is not asked is to be found too."""
+_EVERY: Final = 60.0
+"""Seconds: many are looked at once for less than a few each time."""
+_TURNS: Final = 64
+"""After which all were looked at, besides those that were answered: bars rise, and who is not asked is to be
+found too."""
 
 
 class Hopeless:
@@ -30,12 +34,18 @@ class Hopeless:
         self._memory = memory
         self._chance = chance
         self._next = 0
+        self._at = -math.inf
+        self._fresh: list[NDArray[np.intp]] = []
 
     def find(self, now: float, columns: Columns, fresh: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Rows of some that are hopeless; ``fresh`` were just measured."""
+        """Rows of some that are hopeless, if it is time; ``fresh`` were just measured."""
         if self._chance <= 0:
             return fresh[:0]
-        rows = np.concatenate([fresh, self._some(len(columns.states))])
+        self._fresh.append(fresh)
+        if now - self._at < _EVERY:
+            return fresh[:0]
+        rows = np.concatenate([*self._fresh, self._some(len(columns.states))])
+        self._at, self._fresh = now, []
         rows = rows[(columns.states[rows] == _MEASURED) & ~columns.in_flight[rows]]
         rows = np.unique(rows[self._memory.doubted[rows] < self._chance])
         found: NDArray[np.intp] = rows[self._assessor.hopes(now, columns, rows) < self._chance]
@@ -43,5 +53,5 @@ class Hopeless:
 
     def _some(self, rows: int) -> NDArray[np.intp]:
         first = self._next if self._next < rows else 0
-        self._next = first + _LOOKED_AT
+        self._next = first + math.ceil(rows / _TURNS)
         return np.arange(first, min(self._next, rows))

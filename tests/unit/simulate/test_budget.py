@@ -49,8 +49,9 @@ def test_it_tells_what_was_tried_and_what_suffices() -> None:
     tried = [line.split() for line in lines if line.startswith("planner")]
     recalls = [float(cells[2]) for cells in tried]
     assert min(recalls) < 0.95 < max(recalls)
-    assert "at the mean over 2 simulated worlds, and between " in lines[-1]
-    assert "requests a minute suffice for a recall of 0.95: " in lines[-1]
+    # After it there may be a line that says how wide this is: two worlds are few.
+    found = next(line for line in lines if "requests a minute suffice for a recall of 0.95: " in line)
+    assert "at the mean over 2 simulated worlds, and between " in found
 
 
 def test_programs_are_told_the_same_and_it_is_drawn(tmp_path: Path) -> None:
