@@ -28,6 +28,10 @@ _CLOSED: Final = 0.01
 """A board on which the Post has a smaller chance is not listed: there are many, and all say the same."""
 
 
+_SHOWN_OF_NONE: Final = 3
+"""Where it has a chance on none, those that come nearest: they make up what asking is worth."""
+
+
 class NoAnswerError(Exception):
     """Nobody could tell. The text says what each worker said, and what to do."""
 
@@ -75,7 +79,7 @@ def tell(post: dict[str, Any]) -> str:
         lines.append(f"That was {planning['asked_at']}; worth {_number(planning['asked_worth'])} then.")
     lines.append(f"Asking now is worth {worth} (places on boards times seconds); {seats}.")
     boards = sorted(planning["boards"], key=lambda board: -board["chance"])
-    likely = [board for board in boards if board["chance"] >= _CLOSED]
+    likely = [board for board in boards if board["chance"] >= _CLOSED] or boards[:_SHOWN_OF_NONE]
     lines += [_board(board) for board in likely]
     if len(boards) > len(likely):
         lines.append(f"Its chance on {len(boards) - len(likely)} more is below {_CLOSED:.0%}.")
@@ -88,7 +92,13 @@ def _board(board: dict[str, Any]) -> str:
     if board["value"] is not None:
         between = f"{_number(board['low'])} to {_number(board['high'])}"
         has = f"was {_number(board['value'])}, by now {_number(board['expected'])} ({between})"
-    return f"  {board['campaign']}/{board['metric']}: {has}; {bar}; belongs there by {board['chance']:.0%}"
+    return (
+        f"  {board['campaign']}/{board['metric']}: {has}; {bar}; belongs there by {_share(board['chance'])}"
+    )
+
+
+def _share(chance: float) -> str:
+    return f"{chance:.0%}" if chance >= _CLOSED else f"{chance:.2g}"
 
 
 def _number(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from tests.unit.publish.http.serving import NOON, Worker, serving
 from worker.cli import app
 from worker.embedded import free_port
-from worker.model import ALL, MetricName, PostId, Timestamp
+from worker.model import ALL, Campaign, MetricName, PostId, Timestamp
 from worker.publish.http import BoardChance, Elsewhere, Planning, PostView
 
 if TYPE_CHECKING:
@@ -24,7 +25,19 @@ LIKES, SHARES = MetricName("favorites"), MetricName("retweets")
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     worker = Worker()
-    worker.posts[20] = PostView(
+    planning = Planning(
+        reason="worth",
+        asked_at=Timestamp(NOON + 4),
+        asked_worth=5.0,
+        worth=1234.0,
+        last_seat=77.0,
+        half_growth=4800.0,
+        boards=[
+            BoardChance(ALL, SHARES, 2.0, 2.1, 2.0, 2.5, 90.0, 88.0, 0.0001),
+            BoardChance(ALL, LIKES, 480.0, 521.0, 490.0, 600.0, 500.0, 495.0, 0.62),
+        ],
+    )
+    known = PostView(
         post_id=PostId(20),
         state="measured",
         campaigns=(ALL,),
@@ -33,19 +46,9 @@ def url() -> Iterator[str]:
         measured_at=Timestamp(NOON + 5),
         counts={LIKES: 480},
         due_at=Timestamp(NOON + 60),
-        planning=Planning(
-            reason="worth",
-            asked_at=Timestamp(NOON + 4),
-            asked_worth=5.0,
-            worth=1234.0,
-            last_seat=77.0,
-            half_growth=4800.0,
-            boards=[
-                BoardChance(ALL, SHARES, 2.0, 2.1, 2.0, 2.5, 90.0, 88.0, 0.0001),
-                BoardChance(ALL, LIKES, 480.0, 521.0, 490.0, 600.0, 500.0, 495.0, 0.62),
-            ],
-        ),
+        planning=planning,
     )
+    worker.posts[20] = known
     worker.posts[21] = PostView(
         post_id=PostId(21),
         state="new",
@@ -65,6 +68,10 @@ def url() -> Iterator[str]:
         ),
     )
     worker.posts[22] = Elsewhere(7)
+    hopeless = [
+        BoardChance(Campaign(f"c{n}"), LIKES, 5.0, 6.0, 5.0, 8.0, 500.0, 495.0, n / 1000) for n in range(4)
+    ]
+    worker.posts[23] = replace(known, post_id=PostId(23), planning=replace(planning, boards=hopeless))
     with serving(worker) as running:
         yield running.url
 
@@ -95,6 +102,17 @@ def test_a_new_post_has_no_numbers_yet(url: str) -> None:
     assert "It was not asked for" in told
     assert f"Asking now is worth 3 {UNIT}; seats are free." in told
     assert "  all/favorites: not measured; free places, as far as is known; belongs there by 100%" in told
+
+
+def test_what_has_no_chance_is_told_where_it_comes_nearest(url: str) -> None:
+    _, told, _ = why("23", f"--url={url}")
+    assert told.splitlines()[-4:] == [
+        *(
+            f"  {campaign}/favorites: was 5, by now 6 (5 to 8); the bar is 500; belongs there by 0.00{chance}"
+            for campaign, chance in (("c3", 3), ("c2", 2), ("c1", 1))
+        ),
+        "Its chance on 1 more is below 1%.",
+    ]
 
 
 def test_programs_get_what_the_worker_says(url: str) -> None:

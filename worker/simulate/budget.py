@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.simulate.experiment import Estimate, estimate, run_each, summarise
+from worker.engagement import Limit
+from worker.simulate.experiment import Estimate, estimate, run, run_each, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.simulate.experiment import Outcome, Plan, Row
+    from worker.simulate.experiment import Outcome, Plan, Row, Told
 
 _STEP: Final = math.sqrt(2.0)
 """Between two budgets that are tried."""
@@ -30,7 +31,7 @@ class NotReachedError(Exception):
 class Answer:
     """What is ``needed``, in requests a minute, as a mean over seeds with half of its 95 % interval.
 
-    ``enough`` is the end of that interval: what to sign for. ``rows``: all budgets tried, ascending.
+    ``enough`` is the end of that interval. ``rows``: all budgets tried, ascending; ``enough`` is one of them.
     """
 
     recall: float
@@ -39,7 +40,13 @@ class Answer:
     rows: Sequence[Row]
 
 
-def find_budget(plan: Plan, recall: float, jobs: int, tried: Callable[[Row], None] | None = None) -> Answer:
+def find_budget(
+    plan: Plan,
+    recall: float,
+    jobs: int,
+    tried: Callable[[Row], None] | None = None,
+    told: Told | None = None,
+) -> Answer:
     """Try budgets, a factor of 1.4 apart, until each seed's recall is below in one and above in the next.
 
     Args:
@@ -47,6 +54,7 @@ def find_budget(plan: Plan, recall: float, jobs: int, tried: Callable[[Row], Non
         recall: what is to be reached, below 1.
         jobs: runs at the same time.
         tried: called with what came of each budget, as soon as it is known.
+        told: called before each run.
 
     Raises:
         NotReachedError: even far more requests do not suffice.
@@ -56,7 +64,8 @@ def find_budget(plan: Plan, recall: float, jobs: int, tried: Callable[[Row], Non
     def recalls(step: int) -> list[float]:
         if step not in outcomes:
             budget = _budget(plan, step)
-            _, _, outcomes[step] = next(run_each(replace(plan, requests_per_minute=(budget,)), jobs))
+            one = replace(plan, requests_per_minute=(budget,))
+            _, _, outcomes[step] = next(run_each(one, jobs, told))
             if tried is not None:
                 tried(summarise(plan.policies[0], budget, outcomes[step]))
         return [outcome.recall for outcome in outcomes[step]]
@@ -80,7 +89,25 @@ def find_budget(plan: Plan, recall: float, jobs: int, tried: Callable[[Row], Non
     found = estimate(needed)
     within = 0.0 if math.isnan(found.within) else found.within
     rows = [summarise(plan.policies[0], _budget(plan, step), outcomes[step]) for step in sorted(outcomes)]
-    return Answer(recall, found, found.mean + within, rows)
+    enough = found.mean + within
+    if all(not math.isclose(enough, row.requests_per_minute) for row in rows):
+        confirmed = next(run(replace(plan, requests_per_minute=(enough,)), jobs, told))
+        rows = sorted([*rows, confirmed], key=lambda row: row.requests_per_minute)
+        if tried is not None:
+            tried(confirmed)
+    return Answer(recall, found, enough, rows)
+
+
+def to_sign_for(enough: float, headroom: float) -> float:
+    """The contract, in requests a minute, of which a worker sends so many as are enough.
+
+    ``headroom``: seconds by which a worker takes the span of its limit to be longer.
+    """
+    contract = enough
+    for _ in range(2):
+        # How many requests are in a span depends on the contract: the second time it is the right one.
+        contract = 1.0 / (1.0 / enough - headroom / (60.0 * Limit.of(contract).requests))
+    return contract
 
 
 def _budget(plan: Plan, step: int) -> float:

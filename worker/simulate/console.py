@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from worker.settings.sections import Engagement
 from worker.settings.types import write_duration
 from worker.simulate.budget import find_budget
 from worker.simulate.experiment import run
@@ -20,12 +21,13 @@ from worker.simulate.report import (
     table_line,
     table_row,
 )
+from worker.simulate.waiting import waiting
 from worker.simulate.wanted import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.simulate.experiment import Plan
+    from worker.simulate.experiment import Plan, Row
     from worker.simulate.own_report import Own
 
 _PLOTS: Final = (".png", ".svg", ".pdf")
@@ -60,9 +62,11 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
     if not as_json:
         typer.echo(table_line(HEADER))
     rows = []
-    for row in run(plan, jobs):
-        rows.append(row)
-        typer.echo(json_line(row) if as_json else table_row(row))
+    with waiting(plan) as told:
+        for row in run(plan, jobs, told.tell):
+            rows.append(row)
+            told.stop()
+            typer.echo(json_line(row) if as_json else table_row(row))
     if plot_to is not None:
         plot(rows, plot_to, _title(plan))
         typer.echo(f"plotted: {plot_to}", err=True)
@@ -83,8 +87,18 @@ def show_budget(
         if own is not None:
             typer.echo(f"{own.measured_text()}\nsimulated: {_title(plan)}, {_boards(plan)}\n")
         typer.echo(table_line(HEADER))
-    answer = find_budget(plan, recall, jobs, None if as_json else lambda row: typer.echo(table_row(row)))
-    typer.echo(answer_json(answer, own) if as_json else answer_text(answer))
+    with waiting(plan) as told:
+
+        def tried(row: Row) -> None:
+            told.stop()
+            if not as_json:
+                typer.echo(table_row(row))
+
+        answer = find_budget(plan, recall, jobs, tried, told.tell)
+    headroom = (
+        Engagement.model_fields["headroom"].default if own is None else own.settings.engagement.headroom
+    )
+    typer.echo(answer_json(answer, headroom, own) if as_json else answer_text(answer, headroom))
     if own is not None and not as_json:
         typer.echo(own.verdict_text(answer))
     if plot_to is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from worker.simulate.policies import USUAL_HABITS, make_policy
 from worker.simulate.simulation import Contract, Simulation, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from worker.simulate.policies import Habits
     from worker.simulate.world import World
@@ -81,20 +82,29 @@ class Row:
     asked: Estimate
 
 
-def run(plan: Plan, jobs: int) -> Iterator[Row]:
+Told = Callable[[str, float, int], None]
+"""Told of a policy and a budget before each of its runs, how many of them are done."""
+
+
+def run(plan: Plan, jobs: int, told: Told | None = None) -> Iterator[Row]:
     """All of it, a row as soon as it is known, in the order of the plan. ``jobs``: runs at the same time."""
-    for policy, budget, outcomes in run_each(plan, jobs):
+    for policy, budget, outcomes in run_each(plan, jobs, told):
         yield summarise(policy, budget, outcomes)
 
 
-def run_each(plan: Plan, jobs: int) -> Iterator[tuple[str, float, list[Outcome]]]:
+def run_each(plan: Plan, jobs: int, told: Told | None = None) -> Iterator[tuple[str, float, list[Outcome]]]:
     """The same, with what came of each seed, in the order of the seeds."""
     settings = list(product(plan.policies, plan.requests_per_minute))
     tasks = [(policy, budget, seed) for policy, budget in settings for seed in range(1, plan.seeds + 1)]
     with ProcessPoolExecutor(jobs) as pool:
         outcomes = pool.map(partial(run_one, plan), *zip(*tasks, strict=True))
         for policy, budget in settings:
-            yield policy, budget, [next(outcomes) for _ in range(plan.seeds)]
+            done = list[Outcome]()
+            while len(done) < plan.seeds:
+                if told is not None:
+                    told(policy, budget, len(done))
+                done.append(next(outcomes))
+            yield policy, budget, done
 
 
 def run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:

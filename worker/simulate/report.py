@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from worker.settings.types import write_duration
+from worker.simulate.budget import to_sign_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -29,6 +32,10 @@ HEADER: Final = (
 _WIDTHS: Final = (12, 8, 16, 14, 16, 10, 9)
 
 
+_AUDITED: Final = 0.05
+_NO_AUDIT: Final = (
+    "With so few requests a running worker cannot say how right its boards are: not enough data for an audit."
+)
 _NOTHING: Final = "-"
 """Where no board was ever looked at."""
 
@@ -57,8 +64,8 @@ def table_row(row: Row) -> str:
     )
 
 
-def answer_text(answer: Answer) -> str:
-    """What contract to sign for, in a sentence or two."""
+def answer_text(answer: Answer, headroom: float) -> str:
+    """What contract to sign for, in some sentences. ``headroom``: of the settings, in seconds."""
     seeds = answer.rows[0].seeds
     least = answer.rows[0].requests_per_minute
     if answer.needed.mean <= least:
@@ -73,11 +80,16 @@ def answer_text(answer: Answer) -> str:
         )
     wide = answer.needed.within > answer.needed.mean
     more = "\nThat is wide: more seeds, or more hours, make it narrower." if wide else ""
-    enough = _number(answer.enough)
-    return f"\n{enough} requests a minute suffice for a recall of {answer.recall:g}: {found}.{more}"
+    enough, contract = _number(answer.enough), _rounded_up(to_sign_for(answer.enough, headroom))
+    silent = f"\n{_NO_AUDIT}" if answer.enough < _AUDITED else ""
+    return (
+        f"\n{enough} requests a minute suffice for a recall of {answer.recall:g}: {found}.{more}\n"
+        f"A worker sends less than its contract, by an engagement.headroom of {write_duration(headroom)}: "
+        f"sign for {contract}.{silent}"
+    )
 
 
-def answer_json(answer: Answer, own: Own | None) -> bytes:
+def answer_json(answer: Answer, headroom: float, own: Own | None) -> bytes:
     """The same for programs: one object, with what was measured where something was."""
     measured = {} if own is None else {"measured": own.measured_json(), "contract": own.verdict_json(answer)}
     return orjson.dumps(
@@ -85,6 +97,7 @@ def answer_json(answer: Answer, own: Own | None) -> bytes:
         | {
             "recall": answer.recall,
             "requests_per_minute": answer.enough,
+            "sign_for": to_sign_for(answer.enough, headroom),
             "needed": answer.needed.mean,
             "needed_within": _known(answer.needed.within),
             "tried": [_told(row) for row in answer.rows],
@@ -165,6 +178,12 @@ def _number(value: float) -> str:
     digits = max(2 - math.floor(math.log10(value)), 0)
     text = f"{value:.{digits}f}"
     return text.rstrip("0").rstrip(".") if digits else text
+
+
+def _rounded_up(value: float) -> str:
+    """To three digits: a contract that is a little too small does not suffice."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return _number(math.ceil(round(value / step, 6)) * step)
 
 
 def _with_interval(estimate: Estimate, shape: str) -> str:

@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 
 from tests.unit.settings.environment import set_environment
 from worker.cli import app
-from worker.simulate.budget import find_budget
+from worker.engagement import Limit
+from worker.simulate.budget import Answer, find_budget, to_sign_for
+from worker.simulate.experiment import Estimate, run
+from worker.simulate.report import answer_text
 from worker.simulate.sought import Sought
 
 if TYPE_CHECKING:
@@ -52,6 +55,8 @@ def test_it_tells_what_was_tried_and_what_suffices() -> None:
     # After it there may be a line that says how wide this is: two worlds are few.
     found = next(line for line in lines if "requests a minute suffice for a recall of 0.95: " in line)
     assert "at the mean over 2 simulated worlds, and between " in found
+    assert re.search(r"by an engagement\.headroom of 2s: sign for \d\.\d+\.", told.stdout)
+    assert found.split()[0] in {cells[1] for cells in tried}, "what suffices was simulated too"
 
 
 def test_programs_are_told_the_same_and_it_is_drawn(tmp_path: Path) -> None:
@@ -60,7 +65,9 @@ def test_programs_are_told_the_same_and_it_is_drawn(tmp_path: Path) -> None:
     assert told.exit_code == 0, told.output
     answer = json.loads(told.stdout)
     assert answer["requests_per_minute"] == pytest.approx(answer["needed"] + answer["needed_within"])
+    assert answer["sign_for"] > answer["requests_per_minute"]
     tried = answer["tried"]
+    assert answer["requests_per_minute"] in [row["requests_per_minute"] for row in tried]
     assert [row["requests_per_minute"] for row in tried] == sorted(
         row["requests_per_minute"] for row in tried
     )
@@ -74,6 +81,23 @@ def test_a_higher_recall_takes_more_requests() -> None:
     needed = [find_budget(plan, recall, jobs=1).enough for recall in (0.8, 0.95, 0.99)]
     assert needed == sorted(needed)
     assert needed[0] < needed[2]
+
+
+@pytest.mark.parametrize("enough", [0.01, 0.25, 0.99, 1.95, 7.7, 59.0, 1234.5])
+def test_a_worker_sends_enough_of_what_was_signed_for(enough: float) -> None:
+    contract = to_sign_for(enough, 2.0)
+    limit = Limit.of(contract)
+    assert 60.0 * limit.requests / (limit.seconds + 2.0) == pytest.approx(enough, rel=1e-3)
+    assert contract > enough
+
+
+def test_so_few_requests_that_no_audit_can_speak_are_told() -> None:
+    rows = list(run(Sought(posts_per_day=200.0, campaigns=1, top=5, hours=1.0, seeds=1).plan(), jobs=1))
+    few, more = (
+        answer_text(Answer(0.9, Estimate(one, 0.0), one, rows), headroom=2.0) for one in (0.04, 0.06)
+    )
+    assert "not enough data for an audit" in few
+    assert "not enough data" not in more
 
 
 def test_what_no_contract_reaches_is_told_with_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
