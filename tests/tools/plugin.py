@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import settings
 
 from tests.tools.brokers import Broker, Kind, running_broker, start_broker, wanted_kinds, why_not
 from tests.tools.kafka_jars import NotToBeHadError, java, kafka_version
@@ -18,7 +19,9 @@ _LONG: Final = ("integration", "e2e")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The mark of the tests that replay how the image is built."""
+    """The mark of the tests that replay how the image is built; examples may take as long as they take."""
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
     config.addinivalue_line("markers", "container: builds what the image holds, from the package registry")
 
 

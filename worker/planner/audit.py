@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from worker.model import FloatArray
 
 _HALF_LIFE: Final = 3 * 3600.0
-"""Seconds after which an audit counts half."""
+"""Seconds after which an audit counts half, at most."""
+_HALF_OF_ALL: Final = 0.5
+"""After this share of the time since the first one it counts half too: a worker that just began has boards
+that get better by the minute."""
 _LEARNED_HALF_LIFE: Final = 24 * 3600.0
 """The same of what answers say of forecasts: these do not change with the hour."""
 _STEPS: Final = 12
@@ -33,7 +36,7 @@ SORTS: Final = 2 * _STEPS
 _PRIOR: Final = 1.0
 """Missing places that are taken to have been said of each sort before any answer, and found in the proportion
 that holds for all sorts of measured Posts, or of new ones; that begins so too, as if forecasts were right."""
-_FEWEST: Final = 8.0
+_FEWEST: Final = 5.0
 """Audits, by their weight, below which nothing is said."""
 
 
@@ -92,7 +95,7 @@ class Audit:
     """Missing places by campaign number, as a mean over the last hours."""
 
     def __init__(self) -> None:
-        self._at = 0.0
+        self._at = self._first = 0.0
         self._weight = np.zeros(0)
         self._expected = np.zeros((0, SORTS))
         # Of those asked, by sort: how many places were said to be missing, and were.
@@ -181,8 +184,11 @@ class Audit:
                 self._waiting.append(Asked(*(one[~here] for one in asked)))
 
     def _fade(self, now: float) -> None:
-        kept = 0.5 ** (max(now - self._at, 0.0) / _HALF_LIFE) if self._at else 1.0
-        learned = 0.5 ** (max(now - self._at, 0.0) / _LEARNED_HALF_LIFE) if self._at else 1.0
+        since = max(now - self._at, 0.0) if self._at else 0.0
+        self._first = self._first or now
+        half_life = min(_HALF_LIFE, _HALF_OF_ALL * (now - self._first))
+        kept = 0.5 ** (since / half_life) if half_life > 0 else 1.0
+        learned = 0.5 ** (since / _LEARNED_HALF_LIFE)
         self._at = now
         self._weight *= kept
         self._expected *= kept

@@ -59,6 +59,16 @@ def test_forecasts_that_are_right_are_taken_as_they_are() -> None:
     assert recall.high - recall.low <= 0.05
 
 
+def test_what_was_when_the_worker_began_is_soon_forgotten() -> None:
+    audit = Audit()
+    for number in range(240):
+        began = number < 60
+        audited(audit, 0.001, 1000, 1, at=60.0 * (number + 1), everyone=40_000 if began else 2000)
+    missing = audit.missing(0)
+    assert missing is not None
+    assert missing.posts < 2 * 2, "of 40 in the first hour and 2 in the three hours since"
+
+
 def test_where_more_are_missing_than_was_said_as_many_more_are_taken_to_be() -> None:
     audit = Audit()
     for number in range(40):
@@ -156,7 +166,7 @@ def test_who_takes_the_place_of_one_that_has_as_much_was_not_missing() -> None:
     )
     found = []
     for last in (8.0, 9.0):
-        for number in range(10):
+        for number in range(20):
             audit.begin(60.0 * number + 1, FORECAST, asked)
             audit.answered(np.arange(posts), np.full((posts, 1), 12.0), BARS, np.array([[last]]))
         missing = audit.missing(0)
@@ -180,7 +190,7 @@ def test_it_tells_how_many_places_go_with_one_post() -> None:
         np.zeros(posts, dtype=np.bool_),
     )
     values = np.full((posts, 3), 50.0)
-    for number in range(10):
+    for number in range(20):
         audit.begin(60.0 * number + 1, np.ones((2, SORTS)), asked)
         audit.answered(np.arange(posts), values, np.full((2, 3), 10.0), np.full((2, 3), 11.0))
     missing = audit.missing(0)
