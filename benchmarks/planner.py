@@ -3,7 +3,7 @@
 Each line of JSON is a policy under a budget in one world: means over seeds, and half of their 95 % interval.
 The same world, seed by seed, is given to all policies, so that any two lines of a world make a fair pair.
 
-    python -m benchmarks.planner [--cascades FILE] [--worlds W,…] [--policies P,…] [--seeds 5] [--quick]
+    python -m benchmarks.planner [--cascades FILE] [--worlds W,…] [--policies P,…] [--budgets B,…] [--quick]
 
 ``real`` and those named after it need ``--cascades``: JSON lines with ``retweet_s``, seconds from a Post to
 each of its retweets. Judged from 24 hours after the first Post on, every ten minutes; ``--hours`` of it.
@@ -67,10 +67,12 @@ def main() -> None:
     arguments = _arguments()
     known = WORLDS | {"big": BIG}
     names, policies = _listed(arguments.worlds) or [*WORLDS], _listed(arguments.policies)
+    wanted_budgets = [float(one) for one in _listed(arguments.budgets)]
     for name in names:
         world = known[name]
         policy = [one for one in world.policies if one in (policies or world.policies)]
-        if not policy:
+        budgets = [one for one in world.budgets if one in (wanted_budgets or world.budgets)]
+        if not (policy and budgets):
             continue
         if world.real and arguments.cascades is None:
             print(orjson.dumps({"world": name, "skipped": "needs --cascades"}).decode(), flush=True)
@@ -80,7 +82,7 @@ def main() -> None:
             live_posts=world.options.get("live_posts", 2000 if arguments.quick else 20_000),
             hours=1.0 if arguments.quick else arguments.hours,
             warm_up=6.0 if arguments.quick else 24.0,
-            requests_per_minute=world.budgets[:2] if arguments.quick else world.budgets,
+            requests_per_minute=budgets[:2] if arguments.quick else budgets,
             policy=policy,
             seeds=1 if arguments.quick else arguments.seeds,
             cascades=arguments.cascades if world.real else None,
@@ -100,6 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cascades", type=Path, help="real cascades, JSON lines, gzip or not")
     parser.add_argument("--worlds", default="", help=f"only these of: {', '.join([*WORLDS, 'big'])}")
     parser.add_argument("--policies", default="", help=f"only these of: {', '.join(POLICIES)}")
+    parser.add_argument("--budgets", default="", help="only these of each world, in requests a minute")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--jobs", type=int, default=0, help="runs at the same time; 0: one a CPU")
