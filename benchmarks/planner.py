@@ -78,8 +78,7 @@ def main() -> None:
             print(orjson.dumps({"world": name, "skipped": "needs --cascades"}).decode(), flush=True)
             continue
         wanted = Wanted(
-            **world.options,
-            live_posts=world.options.get("live_posts", 2000 if arguments.quick else 20_000),
+            **({"live_posts": 2000 if arguments.quick else 20_000} | world.options),
             hours=1.0 if arguments.quick else arguments.hours,
             warm_up=6.0 if arguments.quick else 24.0,
             requests_per_minute=budgets[:2] if arguments.quick else budgets,
