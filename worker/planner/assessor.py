@@ -39,6 +39,9 @@ _SECOND_WAVE: Final = 0.01
 _MOST_GROWN: Final = 2 / 3
 """Of the growth, before which nobody is without hope: of real cascades one in 3,000 that had nothing in their
 first hour came to a board later, and none of those that had next to nothing by then."""
+_FEW_GROWN: Final = 0.5
+"""Of the growth, by when the last measurement of who is let go must have been: some begin slowly, and had
+five in their first quarter of an hour and a thousand after nine hours."""
 _EARLY: Final = 0.04
 """A share of the growth by which a new Post may be ahead of the curve: first minutes differ most. At one
 request a minute those that were missing without it were all some minutes old."""
@@ -155,11 +158,14 @@ class Assessor:
     def hopes(self, now: float, columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
         """The best chance of measured Posts to belong on any board when their window is over.
 
-        It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up,
-        and for as long as a Post may still have the most of its growth before it.
+        It is 1 where a value is not known, or is as high as a part of the bar that a second wave may make up;
+        for as long as a Post may still have the most of its growth before it; and where all that is known is
+        from before the half of it.
         """
         best = np.ones(len(rows))
-        grown = np.flatnonzero(self._learner.curve.grown(now - born(columns, rows)) >= _MOST_GROWN)
+        births, curve = born(columns, rows), self._learner.curve
+        told = curve.grown(columns.measured[rows] - births) >= _FEW_GROWN
+        grown = np.flatnonzero(told & (curve.grown(now - births) >= _MOST_GROWN))
         values, boards = self._own.values(columns, rows[grown]), self._boards(columns, rows[grown])
         small = ~np.isnan(values).any(axis=1)
         for board, there in boards:

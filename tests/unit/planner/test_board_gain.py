@@ -190,6 +190,13 @@ class TestHopeless:
         measure(posts, {young: 2, middling: 60}, NOW - 600)
         assert self.hopeless(posts, policy(retire_chance=1e-4), bar=500) == set(dead)
 
+    def test_who_was_measured_in_its_first_minutes_only_stays(self) -> None:
+        posts, _, dead = board()
+        slow = aged(60, 20)
+        posts.add(0, [sighting(slow, seen_at=NOW - 20 * HOUR)], NOW)
+        measure(posts, {slow: 0}, NOW - 19.5 * HOUR)
+        assert self.hopeless(posts, policy(retire_chance=1e-4), bar=500) == set(dead)
+
     def test_the_less_a_post_has_the_smaller_its_best_chance(self) -> None:
         posts, _, dead = board()
         chances = [1e-12, 1e-9, 1e-6, 1e-4]
