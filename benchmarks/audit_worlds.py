@@ -12,17 +12,16 @@ its interval held the true recall; how wide it was; what it said at the mean, an
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
 from benchmarks.common import figure
-from worker.model import ALL, Seconds
+from worker.model import ALL
 from worker.planner import BoardGain
 from worker.recall import Audited, Recall, overall
-from worker.simulate.policies import make_policy
-from worker.simulate.simulation import Contract, Simulation, Span
+from worker.simulate.experiment import prepare
 from worker.simulate.wanted import Wanted
 
 FIVE: Final = ["favorites", "retweets", "replies", "quote_tweets", "video_views"]
@@ -80,20 +79,16 @@ def main() -> None:
 
 
 def _run(wanted: Wanted, budget: float, seed: int, everything: Looks, campaigns: Looks) -> None:
-    plan = wanted.plan()
-    begins, ends = -3600.0 * WARM_UP, 3600.0 * plan.hours
-    window = plan.world.arrivals.window
-    half = Seconds(plan.half_growth)
-    population = plan.world.populate(seed, begins, ends)
-    planner = make_policy(
-        "planner", plan.world.metrics, top=plan.top, window=Seconds(window), half_growth=half, seed=seed
-    )
+    plan = replace(wanted.plan(), warm_up=WARM_UP)
+
+    simulation = prepare(plan, "planner", budget, seed, lambda _: look())
+    planner = simulation.planner
     if not isinstance(planner, BoardGain):
         raise TypeError("the policy has no audit")
 
-    def look(_: float) -> None:
+    def look() -> None:
         audits, recalls = list[Audited](), list[float]()
-        for campaign in (ALL, *population.campaigns):
+        for campaign in (ALL, *simulation.population.campaigns):
             full = [
                 true
                 for (of, metric), true in simulation.run.verdict.latest.items()
@@ -106,15 +101,6 @@ def _run(wanted: Wanted, budget: float, seed: int, everything: Looks, campaigns:
         if recalls:
             everything.add(fmean(recalls), overall(audits))
 
-    simulation = Simulation(
-        population,
-        planner,
-        Contract(budget),
-        Span(begins, 0.0, ends),
-        top=plan.top,
-        window=window,
-        looked=look,
-    )
     simulation.go()
 
 

@@ -107,10 +107,15 @@ def run_each(plan: Plan, jobs: int, told: Told | None = None) -> Iterator[tuple[
             yield policy, budget, done
 
 
-def run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
-    """A policy under a budget in one world, in this process."""
+def prepare(
+    plan: Plan,
+    policy: str,
+    requests_per_minute: float,
+    seed: int,
+    looked: Callable[[float], None] | None = None,
+) -> Simulation:
+    """A policy under a budget in one world, ready to go. ``looked``: see ``Simulation``."""
     begins, ends = -3600.0 * plan.warm_up, 3600.0 * plan.hours
-    population = plan.world.populate(seed, begins, ends)
     planner = make_policy(
         policy,
         plan.world.metrics,
@@ -120,15 +125,20 @@ def run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> O
         seed=seed,
         habits=plan.habits,
     )
-    simulation = Simulation(
-        population,
+    return Simulation(
+        plan.world.populate(seed, begins, ends),
         planner,
         Contract(requests_per_minute, refused=plan.refused),
         Span(begins, 0.0, ends),
         top=plan.top,
         window=plan.world.arrivals.window,
+        looked=looked,
     )
-    result = simulation.go()
+
+
+def run_one(plan: Plan, policy: str, requests_per_minute: float, seed: int) -> Outcome:
+    """A policy under a budget in one world, in this process."""
+    result = prepare(plan, policy, requests_per_minute, seed).go()
     verdict = result.verdict
     return Outcome(
         _of(np.mean, verdict.recalls),

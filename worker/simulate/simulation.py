@@ -88,8 +88,8 @@ class Simulation:
         looked: Callable[[float], None] | None = None,
     ) -> None:
         """``looked`` is called after each look of the judge, with the seconds since the beginning."""
-        self._population = population
-        self._planner = planner
+        self.population = population
+        self.planner = planner
         self._contract = contract
         self._span = span
         self._top = top
@@ -122,7 +122,7 @@ class Simulation:
             if any(begins <= now < ends for begins, ends in self._contract.refused):
                 continue
             at = Timestamp(BEGIN + now)
-            plan = self._planner.plan(at, lane, self.tracker.standings, self._contract.seats)
+            plan = self.planner.plan(at, lane, self.tracker.standings, self._contract.seats)
             self.run.hopeless += self.tracker.retire_hopeless(plan.hopeless)
             if not plan.post_ids:
                 self.run.empty += 1
@@ -152,14 +152,14 @@ class Simulation:
 
     def _see(self, now: float) -> None:
         """Posts that were created by now are seen, each a moment after it was."""
-        first, self._seen = self._seen, max(self._seen, self._population.born_by(now))
+        first, self._seen = self._seen, max(self._seen, self.population.born_by(now))
         by_partition: dict[int, list[Sighting]] = {}
         for post in range(first, self._seen):
-            post_id = self._population.post_id(post)
+            post_id = self.population.post_id(post)
             sighting = Sighting(
                 post_id,
-                self._population.campaigns_of(post),
-                Timestamp(BEGIN + float(self._population.born[post])),
+                self.population.campaigns_of(post),
+                Timestamp(BEGIN + float(self.population.born[post])),
             )
             by_partition.setdefault(partition_of(post_id, self._partitions), []).append(sighting)
         for partition, sightings in by_partition.items():
@@ -167,7 +167,7 @@ class Simulation:
 
     def _answer(self, post_ids: Sequence[PostId], now: float) -> None:
         ids = np.array(post_ids, dtype=np.int64)
-        values = self._population.counts(self._population.numbers(ids), now)
+        values = self.population.counts(self.population.numbers(ids), now)
         gone = (values == NOT_AVAILABLE).all(axis=1)
         at = Timestamp(float(round(BEGIN + now)))
         unavailable = tuple(PostId(post_id) for post_id in ids[gone].tolist())
@@ -177,8 +177,8 @@ class Simulation:
 
     def _set_standings(self) -> None:
         bars = {}
-        for campaign in (ALL, *self._population.campaigns):
-            for metric in self._population.metrics:
+        for campaign in (ALL, *self.population.campaigns):
+            for metric in self.population.metrics:
                 places = self.tracker.boards.merged(campaign, metric)
                 if len(places) == self._top:
                     bars[campaign, metric] = places[-1][1]
