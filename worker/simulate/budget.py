@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.engagement import Limit
 from worker.simulate.experiment import Estimate, estimate, run, run_each, summarise
 
 if TYPE_CHECKING:
@@ -103,11 +102,13 @@ def to_sign_for(enough: float, headroom: float) -> float:
 
     ``headroom``: seconds by which a worker takes the span of its limit to be longer.
     """
-    contract = enough
-    for _ in range(2):
-        # How many requests are in a span depends on the contract: the second time it is the right one.
-        contract = 1.0 / (1.0 / enough - headroom / (60.0 * Limit.of(contract).requests))
-    return contract
+    requests = max(1, math.floor(enough))
+    while True:
+        # In a span are as many requests as the whole part of the contract says; the headroom makes it longer.
+        left = 1.0 / enough - headroom / (60.0 * requests)
+        if left * (requests + 1) > 1.0:
+            return max(1.0 / left, float(requests) if requests > 1 else 0.0)
+        requests += 1
 
 
 def _budget(plan: Plan, step: int) -> float:

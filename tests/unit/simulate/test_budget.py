@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tests.unit.settings.environment import set_environment
@@ -83,12 +85,17 @@ def test_a_higher_recall_takes_more_requests() -> None:
     assert needed[0] < needed[2]
 
 
-@pytest.mark.parametrize("enough", [0.01, 0.25, 0.99, 1.95, 7.7, 59.0, 1234.5])
-def test_a_worker_sends_enough_of_what_was_signed_for(enough: float) -> None:
-    contract = to_sign_for(enough, 2.0)
-    limit = Limit.of(contract)
-    assert 60.0 * limit.requests / (limit.seconds + 2.0) == pytest.approx(enough, rel=1e-3)
+@given(st.floats(0.001, 20_000), st.floats(0.2, 100))
+def test_a_worker_sends_enough_of_what_was_signed_for(enough: float, headroom: float) -> None:
+    def sent(contract: float) -> float:
+        limit = Limit.of(contract)
+        return 60.0 * limit.requests / (limit.seconds + headroom)
+
+    contract = to_sign_for(enough, headroom)
     assert contract > enough
+    assert sent(contract * 1.000001) >= enough * 0.99999
+    # Of anything less it would send too little.
+    assert sent(contract * 0.999) < enough
 
 
 def test_so_few_requests_that_no_audit_can_speak_are_told() -> None:
