@@ -80,7 +80,6 @@ def main() -> None:
 
 def _run(wanted: Wanted, budget: float, seed: int, everything: Looks, campaigns: Looks) -> None:
     plan = replace(wanted.plan(), warm_up=WARM_UP)
-
     simulation = prepare(plan, "planner", budget, seed, lambda _: look())
     planner = simulation.planner
     if not isinstance(planner, BoardGain):

@@ -67,11 +67,11 @@ def main() -> None:
     arguments = _arguments()
     known = WORLDS | {"big": BIG}
     names, policies = _listed(arguments.worlds) or [*WORLDS], _listed(arguments.policies)
-    wanted_budgets = [float(one) for one in _listed(arguments.budgets)]
+    wanted_budgets = _listed(arguments.budgets)
     for name in names:
         world = known[name]
         policy = [one for one in world.policies if one in (policies or world.policies)]
-        budgets = [one for one in world.budgets if one in (wanted_budgets or world.budgets)]
+        budgets = [one for one in world.budgets if not wanted_budgets or f"{one:g}" in wanted_budgets]
         if not (policy and budgets):
             continue
         if world.real and arguments.cascades is None:
@@ -107,7 +107,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=0, help="runs at the same time; 0: one a CPU")
     parser.add_argument("--quick", action="store_true", help="a minute: to see that it runs; proves nothing")
     given = parser.parse_args()
-    for option, known in (("worlds", [*WORLDS, "big"]), ("policies", POLICIES)):
+    budgets = [f"{one:g}" for one in (*_BUDGETS, *BIG.budgets)]
+    for option, known in (("worlds", [*WORLDS, "big"]), ("policies", POLICIES), ("budgets", budgets)):
         for name in _listed(getattr(given, option)):
             if name not in known:
                 parser.error(f"--{option}: there is no {name!r}, only {', '.join(known)}")

@@ -8,7 +8,8 @@ first of six outlooks is made, so that what a limit allows was taken once. Memor
 each worker are sampled every 5 s.
 After that quarter a straight line through memory must not rise by more than 20 KiB a minute, beyond two
 standard errors; of descriptors (without those of HTTP connections) and threads there must not be more than
-three more in the last third of the rest than in its first. Exit code 1 if so, or if a worker ends.
+three more in the last third of the rest than in its first. Exit code 1 if so, or if a worker ends. Of a run
+of less than ten minutes memory's line is told, and not judged.
 
     python -m benchmarks.soak [--minutes 120] [--workers 1] [--rate 200] [--samples FILE] [--quick]
 """

@@ -31,8 +31,8 @@ HEADER: Final = (
 )
 _WIDTHS: Final = (12, 8, 16, 14, 16, 10, 9)
 
-
 _AUDITED: Final = 0.05
+"""Requests a minute below which a worker's audit says nothing: docs/planner.md, where it fails."""
 _NO_AUDIT: Final = (
     "With so few requests a running worker cannot say how right its boards are: not enough data for an audit."
 )
