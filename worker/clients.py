@@ -89,8 +89,8 @@ async def connect(
                     producer,
                     await client_of(partial(kafka.consumer, group, start=settings.kafka.start)),
                     await client_of(partial(kafka.consumer, f"{group}.owners", start="earliest")),
-                    await client_of(kafka.reader),
-                    await client_of(kafka.reader),
+                    await client_of(partial(kafka.reader, follows=True)),
+                    await client_of(partial(kafka.reader, follows=True)),
                     await client_of(kafka.reader) if handles else None,
                 )
                 await in_thread(_meet_topics, producer, TopicNames(group))

@@ -39,6 +39,11 @@ _FENCED: Final = (ProducerFencedError, InvalidProducerEpochError)
 _CONNECT_TIMEOUT: Final = 1.0
 _PORT: Final = "9092"
 _GIVE_UP: Final = 1.0
+_FETCH_BYTES: Final = 65_536
+"""What brokers wait for, for ``kafka.fetch_wait``: of our own topics some hundred records."""
+_IDLE_FETCH_MS: Final = 500
+"""How long brokers keep a fetch when nothing comes and no more than a record is waited for."""
+_SHORTEST_FETCH_MS: Final = 10
 _TOKEN_TIMEOUT: Final = 10.0
 _TOKEN_MARGIN: Final = 60.0
 _TOKEN_LIFE: Final = 300.0
@@ -58,6 +63,7 @@ class KafkaConnections:
             "reconnect_backoff_max_ms": _RECONNECT_MS,
             **security_options(kafka.security),
         }
+        self._fetching = fetch_options(kafka.fetch_wait)
 
     def consumer(self, group: str, *, start: str) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A group member. It commits what it is told to; partitions move one by one at a rebalance.
@@ -67,6 +73,7 @@ class KafkaConnections:
         """
         return GroupMember(
             **self._common,
+            **self._fetching,
             group_id=group,
             group_instance_id=self._kafka.instance_id,
             enable_auto_commit=False,
@@ -79,13 +86,15 @@ class KafkaConnections:
             enable_incremental_fetch_sessions=False,
         )
 
-    def reader(self, *, committed: bool = False) -> Any:  # noqa: ANN401 -- kafka-python is untyped
+    def reader(self, *, committed: bool = False, follows: bool = False) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A consumer of no group: it is told which partitions to read.
 
-        With ``committed`` it reads nothing of transactions that are open or were aborted.
+        With ``committed`` it reads nothing of transactions that are open or were aborted. Of one that
+        ``follows`` a topic for long fetches wait, as a group's member's do; others are to know the end soon.
         """
         return KafkaConsumer(
             **self._common,
+            **(self._fetching if follows else {}),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=self._kafka.poll_records,
@@ -190,6 +199,19 @@ def close_producer(producer: Any, within: float) -> None:  # noqa: ANN401 -- kaf
     producer._sender.force_close()  # noqa: SLF001 -- closing flushes first, for as long as there is something
     with contextlib.suppress(KafkaError):
         producer.close(timeout=_GIVE_UP)
+
+
+def fetch_options(wait: float) -> dict[str, int]:
+    """kafka-python's options for how long, in seconds, a fetch waits for more than one record.
+
+    A fetch costs the same whatever it brings (``docs/decisions/0021-fetches-that-wait.md``).
+    """
+    if not wait:
+        return {"fetch_min_bytes": 1, "fetch_max_wait_ms": _IDLE_FETCH_MS}
+    return {
+        "fetch_min_bytes": _FETCH_BYTES,
+        "fetch_max_wait_ms": max(_SHORTEST_FETCH_MS, round(wait * 1000)),
+    }
 
 
 def security_options(security: KafkaSecurity) -> dict[str, Any]:

@@ -7,11 +7,15 @@ measured and every worker's merged leaderboards tell of all of them; what they t
 leaderboard of every worker is compared with the plain sort of all Posts by the sandbox's truth at the second
 each was measured.
 
+A worker costs more where more of them run than the machine has cores, whether they are a group or not. So as
+many workers run apart too, each with its share of the Posts, at the same time: ``group_ratio`` is what the
+group costs against those. ``--rate`` feeds a steady stream instead of all at once.
+
 Then two workers measure 2,000 Posts every second, while a reader follows ``<group>.leaderboards``: a third
 one joins, one that does not publish is killed, the publisher is killed. Of each, the longest gap between two
 records, and the leaderboards shown that had Posts missing. Exit code 1 if boards differ or had any missing.
 
-    python -m benchmarks.scale [--quick] [--posts 100000] [--workers 1,2,4] [--json FILE]
+    python -m benchmarks.scale [--quick] [--posts 100000] [--workers 1,2,4] [--rate N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -54,6 +58,8 @@ def main() -> int:
     parser.add_argument(
         "--workers", type=_numbers, default=[1, 2, 4], help="of each group; '': the rebalance alone"
     )
+    parser.add_argument("--rate", type=float, help="Posts a second, instead of all at once")
+    parser.add_argument("--fetch-wait", default="250ms", help="the setting kafka.fetch_wait")
     parser.add_argument("--json", type=Path, help="write figures and failures to this file too")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK} Posts: to see that it runs")
     given = parser.parse_args()
@@ -62,11 +68,14 @@ def main() -> int:
     report = Report()
     try:
         with sigterm_as_ctrl_c():
-            one = 0.0
+            one, feed = 0.0, {"rate": given.rate, "fetch_wait": given.fetch_wait}
             for workers in given.workers:
-                loaded = load(directory / f"group-{workers}", workers, posts)
+                loaded = load(directory / f"group-{workers}", workers, posts, **feed)
                 one = one or loaded.cpu
                 _tell_load(loaded, len(posts), one, report)
+                if workers > 1:
+                    apart = load(directory / f"apart-{workers}", workers, posts, **feed, apart=True)
+                    _tell_apart(loaded, apart, len(posts), report)
             for seen in rebalance(directory / "rebalance", posts[:_REBALANCED]):
                 _tell_rebalance(seen, report)
     except BaseException as error:
@@ -94,6 +103,12 @@ def _tell_load(loaded: Loaded, posts: int, first: float, report: Report) -> None
             f" place {one.place}: expected {one.expected}, got {one.got}"
         )
     report.failures += [f"{loaded.workers} workers: {text}" for text in loaded.wrong_values[:_TOLD]]
+
+
+def _tell_apart(together: Loaded, apart: Loaded, posts: int, report: Report) -> None:
+    same = {"workers": apart.workers, "posts": posts}
+    report.tell("worker_cpu_per_id_apart", apart.cpu / posts * 1e6, "µs/ID", **same)
+    report.tell("group_ratio", together.cpu / apart.cpu, "times as many apart", aim=AIM_RATIO, **same)
 
 
 def _tell_rebalance(seen: Seen, report: Report) -> None:

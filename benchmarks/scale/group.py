@@ -1,10 +1,11 @@
-"""A group of workers on a broker and a sandbox of its own, looked at from outside."""
+"""Workers on a broker and a sandbox of their own, in one group or each alone, looked at from outside."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from tests.tools.brokers import running_broker
 from tests.tools.live_worker import running_sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import ExitStack
 
     from worker.model import PostId
@@ -36,27 +37,46 @@ _OWNS: Final = re.compile(r"owns (\d+) of")
 
 
 class Group:
-    """Everything a group needs; the stack ends it. ``posts`` are what it is fed with, in this order."""
+    """Everything a group needs; the stack ends it. ``posts`` are what it is fed with, in this order.
+
+    With ``apart``, each worker is a group of its own, with topics of its own and its share of the Posts.
+    """
 
     def __init__(
-        self, stack: ExitStack, directory: Path, workers: int, posts: Sequence[PostId], **more: str
+        self,
+        stack: ExitStack,
+        directory: Path,
+        workers: int,
+        posts: Sequence[PostId],
+        *,
+        apart: bool = False,
+        **more: str,
     ) -> None:
         directory.mkdir()
         self.posts = posts
         self.name = f"scale-{workers}"
+        self._groups = workers if apart else 1
         broker = stack.enter_context(running_broker("apache"))
-        for topic in TOPICS:
+        for topic in (topic for group in range(self._groups) for topic in self._topics_of(group)):
             broker.create_topic(topic, INPUT_PARTITIONS // len(TOPICS))
         self.bootstrap = broker.bootstrap
         self._api = stack.enter_context(running_sandbox(directory))
         self._http = stack.enter_context(httpx.Client(trust_env=False, timeout=10))
-        environment = settings(
-            broker.bootstrap,
+        self.members = [
+            Member(number, self._settings_of((number - 1) % self._groups, more), directory)
+            for number in range(1, workers + 1)
+        ]
+        for member in self.members:
+            stack.callback(member.close)
+
+    def _settings_of(self, group: int, more: Mapping[str, str]) -> dict[str, str]:
+        return settings(
+            self.bootstrap,
             self._api.address,
             copies=1,
             limit=_NO_LIMIT,
-            kafka__topic=",".join(TOPICS),
-            kafka__group=self.name,
+            kafka__topic=",".join(self._topics_of(group)),
+            kafka__group=self.name if self._groups == 1 else f"{self.name}-{group}",
             # All start at once, on a machine that may be slow.
             kafka__request_timeout="60s",
             kafka__sightings_partitions=str(SIGHTINGS_PARTITIONS),
@@ -66,9 +86,9 @@ class Group:
             boards__reserve=str(TOP),
             **more,
         )
-        self.members = [Member(number, environment, directory) for number in range(1, workers + 1)]
-        for member in self.members:
-            stack.callback(member.close)
+
+    def _topics_of(self, group: int) -> list[str]:
+        return [topic if group == 0 else f"{topic}-{group}" for topic in TOPICS]
 
     @property
     def running(self) -> list[Member]:
@@ -76,8 +96,17 @@ class Group:
         return [member for member in self.members if member.wanted]
 
     def campaign_of(self, number: int) -> str:
-        """The campaign of the Post of this number."""
-        return TOPICS[number % len(TOPICS)]
+        """The campaign of the Post of this number, and its topic."""
+        return self._topics_of(self._group_of(number))[number % len(TOPICS)]
+
+    def _group_of(self, number: int) -> int:
+        """Of the Post of this number: in runs that go once round all partitions of the input."""
+        return number // INPUT_PARTITIONS % self._groups
+
+    def shares(self) -> list[int]:
+        """How many Posts each worker's leaderboards are to tell of, once all were measured."""
+        of_group = Counter(map(self._group_of, range(len(self.posts))))
+        return [of_group[(member.number - 1) % self._groups] for member in self.running]
 
     def start(self, count: int) -> None:
         """Start the first so many workers, and wait until they share all partitions evenly."""
@@ -99,7 +128,7 @@ class Group:
                     return False
                 owned.append(int(owns[1]))
         even = len(owned) == len(self.running) and max(owned) - min(owned) <= 1
-        return even and sum(owned) == SIGHTINGS_PARTITIONS
+        return even and sum(owned) == SIGHTINGS_PARTITIONS * self._groups
 
     def windows(self) -> list[Window]:
         """A look at each worker that serves; the caller closes them."""

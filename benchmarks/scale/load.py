@@ -33,6 +33,7 @@ _BETWEEN_LOOKS: Final = 0.2
 _SAME_WITHIN: Final = 90.0
 """Seconds. That a Post was measured again with the same counts is told to other workers in its turn only."""
 _LONGEST: Final = 900.0
+_SOON: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,27 @@ class Loaded:
     wrong_values: Sequence[str]
 
 
-def load(directory: Path, workers: int, posts: Sequence[PostId]) -> Loaded:
-    """Let a group of so many workers measure all Posts, each once."""
+def load(
+    directory: Path,
+    workers: int,
+    posts: Sequence[PostId],
+    *,
+    rate: float | None = None,
+    fetch_wait: str = "250ms",
+    apart: bool = False,
+) -> Loaded:
+    """Let so many workers measure all Posts, each once: written at once, or so many a second.
+
+    The workers are a group, whose leaderboards are judged; or each is ``apart``, as if the others were not.
+    """
     with ExitStack() as stack:
         group = Group(
             stack,
             directory,
             workers,
             posts,
+            apart=apart,
+            kafka__fetch_wait=fetch_wait,
             # Nothing is to move while it is measured.
             kafka__session_timeout="30s",
             planner__min_interval="1h",
@@ -71,36 +85,40 @@ def load(directory: Path, workers: int, posts: Sequence[PostId]) -> Loaded:
         time.sleep(_IDLE_FOR)
         idle = (group.cpu() - idle) / _IDLE_FOR
         cpu, began = group.cpu(), time.perf_counter()
-        produce(group)
+        produce(group, rate)
         group.await_that(
             lambda: group.served() >= _NEARLY * len(posts), "the Posts are asked for", patience=_LONGEST
         )
-        group.await_that(lambda: _all_told(windows, len(posts)), "all is told", tick=_BETWEEN_LOOKS)
+        shares = group.shares()
+        group.await_that(lambda: _all_told(windows, shares), "all is told", tick=_BETWEEN_LOOKS)
         wall, cpu = time.perf_counter() - began, group.cpu() - cpu
-        boards, wrong, values = _judge(group, windows)
+        boards, wrong, values = (0, (), ()) if apart else _judge(group, windows)
         if wrong:
             topics = Topics(group.bootstrap, group.name, TOPICS[0], SIGHTINGS_PARTITIONS)
             topics.write_partials(directory / "partials.jsonl")
         return Loaded(workers, cpu, wall, idle, group.requests(), boards, wrong, values)
 
 
-def produce(group: Group) -> None:
-    """Write the Posts, spread evenly over the partitions of the topics."""
+def produce(group: Group, rate: float | None = None) -> None:
+    """Write the Posts, spread evenly over the partitions of the topics; ``rate``: so many a second."""
     producer = KafkaProducer(bootstrap_servers=group.bootstrap, linger_ms=20, batch_size=131_072)
+    began = time.monotonic()
     for number, post_id in enumerate(group.posts):
+        if rate and (early := began + number / rate - time.monotonic()) > _SOON:
+            time.sleep(early)
         partition = number // len(TOPICS) % (INPUT_PARTITIONS // len(TOPICS))
         producer.send(group.campaign_of(number), b"%d" % post_id, partition=partition)
     producer.flush()
     producer.close()
 
 
-def _all_told(windows: Sequence[Window], posts: int) -> bool:
-    """Whether every Post was measured, and every worker's merged leaderboards count them all."""
+def _all_told(windows: Sequence[Window], shares: Sequence[int]) -> bool:
+    """Whether every Post was measured, and every worker's merged leaderboards count all that they should."""
     if any(window.metric("toptweets_tracked_posts", "new") for window in windows):
         return False
     if any(window.metric("toptweets_partials_due") for window in windows):
         return False
-    for window in windows:
+    for window, posts in zip(windows, shares, strict=True):
         listed = window.json("/api/leaderboards")["leaderboards"]
         counted = [one["tracked_posts"] for one in listed if one["campaign"] == "all"]
         if len(counted) != len(PUBLIC_METRICS) or set(counted) != {posts}:

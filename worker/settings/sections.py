@@ -100,6 +100,13 @@ class Kafka(Section):
     partition_fetch_bytes: Annotated[int, Field(ge=1024)] = Field(
         1_048_576, description="bytes fetched of one partition at once; lower is fairer between partitions"
     )
+    fetch_wait: Duration = Field(
+        0.25,
+        ge=0,
+        le=0.5,
+        description="how long brokers wait for 64 KiB to come before they answer a fetch, so that a steady "
+        "stream costs half; 0: every record as it comes",
+    )
     in_flight_forwards: Annotated[int, Field(ge=100)] = Field(
         20_000, description="records sent and not acknowledged, at which the input is paused"
     )

@@ -164,6 +164,31 @@ def test_clients_are_made_with_the_brokers_and_the_login(monkeypatch: pytest.Mon
     assert producer["max_in_flight_requests_per_connection"] == 1
 
 
+@pytest.mark.parametrize(
+    ("wait", "least_bytes", "longest_ms"), [("0s", 1, 500), ("250ms", 65_536, 250), ("1ms", 65_536, 10)]
+)
+def test_fetches_wait_for_more_as_long_as_the_settings_say_and_never_for_no_time(
+    monkeypatch: pytest.MonkeyPatch, wait: str, least_bytes: int, longest_ms: int
+) -> None:
+    made: dict[str, dict[str, Any]] = {}
+    for name in ("GroupMember", "KafkaConsumer"):
+        monkeypatch.setattr(connections, name, lambda _name=name, **options: made.update({_name: options}))
+    clients = KafkaConnections(Kafka.model_validate({"fetch_wait": wait}))
+    clients.consumer("a-group", start="latest")
+    clients.reader(follows=True)
+    for options in made.values():
+        assert options["fetch_min_bytes"] == least_bytes
+        assert options["fetch_max_wait_ms"] == longest_ms
+    assert len(made) == 2
+
+
+def test_fetches_of_a_topic_that_is_read_to_its_end_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(connections, "KafkaConsumer", lambda **options: made.append(options))
+    KafkaConnections(Kafka.model_validate({"fetch_wait": "500ms"})).reader()
+    assert "fetch_min_bytes" not in made[0]
+
+
 def test_no_repr_shows_a_password() -> None:
     kafka = Kafka.model_validate({"security": {"sasl_plain_password": CANARY, "ssl_password": CANARY}})
     assert CANARY not in repr(KafkaConnections(kafka)) + repr(kafka)
