@@ -16,6 +16,7 @@ from worker.settings.faults import MASK, Fault, SettingsError, shown, shown_path
 from worker.settings.sections import ENV_ACCOUNTS, ENV_CONFIG, ENV_NESTING, ENV_PREFIX, Settings
 from worker.settings.types import is_duration
 from worker.settings.walk import fields, is_secret
+from worker.settings.words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -171,7 +172,7 @@ def _validate(values: dict[str, Any], faults: list[Fault], unneeded: Container[s
             settings = Settings.model_validate(values)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                fault = _fault(detail)
+                fault = _as_written(_fault(detail), values)
                 wrong.add(fault.name)
                 faults.append(fault)
                 _take_out(values, detail["loc"])
@@ -194,10 +195,10 @@ def _fault(detail: ErrorDetails) -> Fault:
         )
     name = next((loc[:depth] for depth in range(len(loc), 0, -1) if loc[:depth] in known), None)
     if name is None:
-        return Fault(".".join(loc), "", detail["msg"])
+        return Fault(".".join(loc), "", in_words(detail))
     value = MASK if is_secret(known[name]) else shown(detail["input"])
-    message = detail["msg"].removeprefix("Value error, ")
-    return Fault(".".join(name), value, f"{message} ({known[name].description})")
+    right = in_words(detail, seconds=is_duration(known[name]))
+    return Fault(".".join(name), value, f"{right} ({known[name].description})")
 
 
 def _as_written(fault: Fault, values: dict[str, Any]) -> Fault:
@@ -205,7 +206,7 @@ def _as_written(fault: Fault, values: dict[str, Any]) -> Fault:
     name = tuple(fault.name.split("."))
     field = dict(fields(Settings)).get(name)
     written = (_section(values, name[:-1]) or {}).get(name[-1])
-    if field is None or not is_duration(field) or written is None:
+    if field is None or is_secret(field) or not is_duration(field) or written is None:
         return fault
     return Fault(fault.name, shown(written), fault.right)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from worker.model import MetricName
 from worker.settings.types import Duration, parse_duration
+from worker.settings.words import in_words
 from worker.simulate.arrivals import Arrivals
 from worker.simulate.cascades import Sizes, read_cascades
 from worker.simulate.experiment import Plan
@@ -138,8 +139,7 @@ def wanted(**options: object) -> Wanted:
         return Wanted.model_validate({name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         lines = [
-            f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg'].removeprefix('Value error, ')}"
-            f" (it is {fault['input']!r})"
+            f"--{str(fault['loc'][0]).replace('_', '-')}: {in_words(fault)} (it is {fault['input']!r})"
             for fault in error.errors()
         ]
         raise UsageError("\n".join(lines)) from None

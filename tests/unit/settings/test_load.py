@@ -152,7 +152,7 @@ def test_every_fault_is_told_with_name_value_and_what_would_be_right(tmp_path: P
     assert "48h" in told["kafka.session_timeout"].right
     assert told["kafka.bootstrap_servers"].value == "'nowhere'"
     assert told["boards.top"].value == "0"
-    assert "greater than or equal to 1" in told["boards.top"].right
+    assert "at least 1" in told["boards.top"].right
     assert "'original', 'as_is' or 'skip'" in told["intake.retweets"].right
     assert told["engagement.in_flight"].value == "'many'"
     assert told["TOPTWEETS_BORDS__TOP"].right.endswith("did you mean TOPTWEETS_BOARDS__TOP?")
