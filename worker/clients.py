@@ -89,7 +89,7 @@ async def connect(
                     producer,
                     await client_of(partial(kafka.consumer, group, start=settings.kafka.start)),
                     await client_of(partial(kafka.consumer, f"{group}.owners", start="earliest")),
-                    await client_of(partial(kafka.reader, follows=True)),
+                    await client_of(kafka.reader),
                     await client_of(partial(kafka.reader, follows=True)),
                     await client_of(kafka.reader) if handles else None,
                 )

@@ -43,7 +43,8 @@ _FETCH_BYTES: Final = 65_536
 """What brokers wait for, for ``kafka.fetch_wait``: of our own topics some hundred records."""
 _IDLE_FETCH_MS: Final = 500
 """How long brokers keep a fetch when nothing comes and no more than a record is waited for."""
-_SHORTEST_FETCH_MS: Final = 10
+_SHORTEST_FETCH_MS: Final = 50
+"""As brokers are asked that often when nothing comes, too."""
 _TOKEN_TIMEOUT: Final = 10.0
 _TOKEN_MARGIN: Final = 60.0
 _TOKEN_LIFE: Final = 300.0
@@ -63,7 +64,7 @@ class KafkaConnections:
             "reconnect_backoff_max_ms": _RECONNECT_MS,
             **security_options(kafka.security),
         }
-        self._fetching = fetch_options(kafka.fetch_wait)
+        self._fetching = fetch_options(kafka.fetch_wait, kafka.partition_fetch_bytes)
 
     def consumer(self, group: str, *, start: str) -> Any:  # noqa: ANN401 -- kafka-python is untyped
         """A group member. It commits what it is told to; partitions move one by one at a rebalance.
@@ -90,7 +91,8 @@ class KafkaConnections:
         """A consumer of no group: it is told which partitions to read.
 
         With ``committed`` it reads nothing of transactions that are open or were aborted. Of one that
-        ``follows`` a topic for long fetches wait, as a group's member's do; others are to know the end soon.
+        ``follows`` a topic of one partition fetches wait, as a group's member's do. Others are to know the
+        end soon; and of several partitions a fetch that waits for one would hold up the next of another.
         """
         return KafkaConsumer(
             **self._common,
@@ -201,15 +203,17 @@ def close_producer(producer: Any, within: float) -> None:  # noqa: ANN401 -- kaf
         producer.close(timeout=_GIVE_UP)
 
 
-def fetch_options(wait: float) -> dict[str, int]:
+def fetch_options(wait: float, partition_bytes: int) -> dict[str, int]:
     """kafka-python's options for how long, in seconds, a fetch waits for more than one record.
 
-    A fetch costs the same whatever it brings (``docs/decisions/0021-fetches-that-wait.md``).
+    ``partition_bytes``: what it brings of a partition at most. Brokers count no more of it, so that more must
+    not be waited for: it might never be there. A fetch costs the same whatever it brings
+    (``docs/decisions/0021-fetches-that-wait.md``).
     """
     if not wait:
         return {"fetch_min_bytes": 1, "fetch_max_wait_ms": _IDLE_FETCH_MS}
     return {
-        "fetch_min_bytes": _FETCH_BYTES,
+        "fetch_min_bytes": min(_FETCH_BYTES, partition_bytes),
         "fetch_max_wait_ms": max(_SHORTEST_FETCH_MS, round(wait * 1000)),
     }
 

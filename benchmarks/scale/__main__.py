@@ -15,7 +15,8 @@ Then two workers measure 2,000 Posts every second, while a reader follows ``<gro
 one joins, one that does not publish is killed, the publisher is killed. Of each, the longest gap between two
 records, and the leaderboards shown that had Posts missing. Exit code 1 if boards differ or had any missing.
 
-    python -m benchmarks.scale [--quick] [--posts 100000] [--workers 1,2,4] [--rate N] [--json FILE]
+    python -m benchmarks.scale [--quick] [--posts 100000] [--workers 1,2,4] [--rate N]
+        [--fetch-wait 250ms] [--json FILE]
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.chaos.report import Report
 from benchmarks.chaos.run import sigterm_as_ctrl_c
@@ -58,7 +59,7 @@ def main() -> int:
     parser.add_argument(
         "--workers", type=_numbers, default=[1, 2, 4], help="of each group; '': the rebalance alone"
     )
-    parser.add_argument("--rate", type=float, help="Posts a second, instead of all at once")
+    parser.add_argument("--rate", type=_rate, help="Posts a second, instead of all at once")
     parser.add_argument("--fetch-wait", default="250ms", help="the setting kafka.fetch_wait")
     parser.add_argument("--json", type=Path, help="write figures and failures to this file too")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK} Posts: to see that it runs")
@@ -72,11 +73,11 @@ def main() -> int:
             for workers in given.workers:
                 loaded = load(directory / f"group-{workers}", workers, posts, **feed)
                 one = one or loaded.cpu
-                _tell_load(loaded, len(posts), one, report)
+                _tell_load(loaded, len(posts), one, report, **feed)
                 if workers > 1:
                     apart = load(directory / f"apart-{workers}", workers, posts, **feed, apart=True)
-                    _tell_apart(loaded, apart, len(posts), report)
-            for seen in rebalance(directory / "rebalance", posts[:_REBALANCED]):
+                    _tell_apart(loaded, apart, len(posts), report, **feed)
+            for seen in rebalance(directory / "rebalance", posts[:_REBALANCED], given.fetch_wait):
                 _tell_rebalance(seen, report)
     except BaseException as error:
         sys.stderr.write(f"logs: {directory}\n")
@@ -86,8 +87,8 @@ def main() -> int:
     return report.close(directory, given.json)
 
 
-def _tell_load(loaded: Loaded, posts: int, first: float, report: Report) -> None:
-    same = {"workers": loaded.workers, "posts": posts}
+def _tell_load(loaded: Loaded, posts: int, first: float, report: Report, **feed: object) -> None:
+    same: dict[str, Any] = {"workers": loaded.workers, "posts": posts, **feed}
     report.tell("worker_cpu_per_id", loaded.cpu / posts * 1e6, "µs/ID", **same)
     report.tell("cpu_ratio", loaded.cpu / first, "times the first group's", aim=AIM_RATIO, **same)
     report.tell("wall", loaded.wall, "s", **same)
@@ -105,8 +106,8 @@ def _tell_load(loaded: Loaded, posts: int, first: float, report: Report) -> None
     report.failures += [f"{loaded.workers} workers: {text}" for text in loaded.wrong_values[:_TOLD]]
 
 
-def _tell_apart(together: Loaded, apart: Loaded, posts: int, report: Report) -> None:
-    same = {"workers": apart.workers, "posts": posts}
+def _tell_apart(together: Loaded, apart: Loaded, posts: int, report: Report, **feed: object) -> None:
+    same: dict[str, Any] = {"workers": apart.workers, "posts": posts, **feed}
     report.tell("worker_cpu_per_id_apart", apart.cpu / posts * 1e6, "µs/ID", **same)
     report.tell("group_ratio", together.cpu / apart.cpu, "times as many apart", aim=AIM_RATIO, **same)
 
@@ -121,6 +122,13 @@ def _tell_rebalance(seen: Seen, report: Report) -> None:
 def _post_ids(count: int) -> list[PostId]:
     first = first_post_id(Timestamp(time.time() - _AGE))
     return [PostId(first + number * _BETWEEN_IDS) for number in range(count)]
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not rate > 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number of Posts a second above 0")
+    return rate
 
 
 def _numbers(text: str) -> list[int]:

@@ -39,7 +39,8 @@ _OWNS: Final = re.compile(r"owns (\d+) of")
 class Group:
     """Everything a group needs; the stack ends it. ``posts`` are what it is fed with, in this order.
 
-    With ``apart``, each worker is a group of its own, with topics of its own and its share of the Posts.
+    With ``apart``, each worker is a group of its own, with topics of its own, its share of the Posts, and as
+    many partitions as it would have as a member. Each then publishes all its boards.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Group:
         self._groups = workers if apart else 1
         broker = stack.enter_context(running_broker("apache"))
         for topic in (topic for group in range(self._groups) for topic in self._topics_of(group)):
-            broker.create_topic(topic, INPUT_PARTITIONS // len(TOPICS))
+            broker.create_topic(topic, self.partitions_a_topic)
         self.bootstrap = broker.bootstrap
         self._api = stack.enter_context(running_sandbox(directory))
         self._http = stack.enter_context(httpx.Client(trust_env=False, timeout=10))
@@ -79,7 +80,7 @@ class Group:
             kafka__group=self.name if self._groups == 1 else f"{self.name}-{group}",
             # All start at once, on a machine that may be slow.
             kafka__request_timeout="60s",
-            kafka__sightings_partitions=str(SIGHTINGS_PARTITIONS),
+            kafka__sightings_partitions=str(SIGHTINGS_PARTITIONS // self._groups),
             intake__campaigns_from="topic",
             engagement__timeout="20s",
             boards__top=str(TOP),
@@ -102,6 +103,11 @@ class Group:
     def _group_of(self, number: int) -> int:
         """Of the Post of this number: in runs that go once round all partitions of the input."""
         return number // INPUT_PARTITIONS % self._groups
+
+    @property
+    def partitions_a_topic(self) -> int:
+        """Of each input topic."""
+        return INPUT_PARTITIONS // len(TOPICS) // self._groups
 
     def shares(self) -> list[int]:
         """How many Posts each worker's leaderboards are to tell of, once all were measured."""
@@ -128,7 +134,7 @@ class Group:
                     return False
                 owned.append(int(owns[1]))
         even = len(owned) == len(self.running) and max(owned) - min(owned) <= 1
-        return even and sum(owned) == SIGHTINGS_PARTITIONS * self._groups
+        return even and sum(owned) == SIGHTINGS_PARTITIONS // self._groups * self._groups
 
     def windows(self) -> list[Window]:
         """A look at each worker that serves; the caller closes them."""

@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from benchmarks.chaos.looking import Finder
 from benchmarks.chaos.oracle import Wrong, compare, may_compete, right_boards, truth, union, wrong_values
 from benchmarks.chaos.trace import Topics
-from benchmarks.scale.group import INPUT_PARTITIONS, SIGHTINGS_PARTITIONS, TOP, TOPICS, Group
+from benchmarks.scale.group import SIGHTINGS_PARTITIONS, TOP, TOPICS, Group
 from sandbox.world import World
 from worker.model import PUBLIC_METRICS
 
@@ -106,7 +106,7 @@ def produce(group: Group, rate: float | None = None) -> None:
     for number, post_id in enumerate(group.posts):
         if rate and (early := began + number / rate - time.monotonic()) > _SOON:
             time.sleep(early)
-        partition = number // len(TOPICS) % (INPUT_PARTITIONS // len(TOPICS))
+        partition = number // len(TOPICS) % group.partitions_a_topic
         producer.send(group.campaign_of(number), b"%d" % post_id, partition=partition)
     producer.flush()
     producer.close()

@@ -47,7 +47,7 @@ class Seen:
     incomplete: int
 
 
-def rebalance(directory: Path, candidates: Sequence[PostId]) -> list[Seen]:
+def rebalance(directory: Path, candidates: Sequence[PostId], fetch_wait: str) -> list[Seen]:
     """Let it happen, with Posts that are measured every second."""
     world = World(SEED)
     posts = steady(world, candidates, int(time.time()))
@@ -58,6 +58,7 @@ def rebalance(directory: Path, candidates: Sequence[PostId]) -> list[Seen]:
             directory,
             WORKERS + 1,
             posts,
+            kafka__fetch_wait=fetch_wait,
             kafka__session_timeout=f"{SESSION:g}s",
             planner__min_interval="1s",
             planner__linger="200ms",

@@ -206,7 +206,7 @@ def _as_written(fault: Fault, values: dict[str, Any]) -> Fault:
     name = tuple(fault.name.split("."))
     field = dict(fields(Settings)).get(name)
     written = (_section(values, name[:-1]) or {}).get(name[-1])
-    if field is None or is_secret(field) or not is_duration(field) or written is None:
+    if field is None or not is_duration(field) or written is None:
         return fault
     return Fault(fault.name, shown(written), fault.right)
 

@@ -105,7 +105,7 @@ class Kafka(Section):
         ge=0,
         le=0.5,
         description="how long brokers wait for 64 KiB to come before they answer a fetch, so that a steady "
-        "stream costs half; 0: every record as it comes",
+        "stream costs less; 50ms at least, or 0: every record as it comes",
     )
     in_flight_forwards: Annotated[int, Field(ge=100)] = Field(
         20_000, description="records sent and not acknowledged, at which the input is paused"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations at run time
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from worker.model import MetricName
-from worker.settings.types import Duration, parse_duration
+from worker.settings.types import Duration, is_duration, parse_duration
 from worker.settings.words import in_words
 from worker.simulate.arrivals import Arrivals
 from worker.simulate.cascades import Sizes, read_cascades
@@ -16,6 +16,11 @@ from worker.simulate.experiment import Plan
 from worker.simulate.policies import POLICIES
 from worker.simulate.synthetic import Growing
 from worker.simulate.world import Attack, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
 
 _FEWEST_POSTS: Final = 10
 _MOST_POSTS: Final = 5_000_000
@@ -138,8 +143,10 @@ def wanted(**options: object) -> Wanted:
     try:
         return Wanted.model_validate({name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        lines = [
-            f"--{str(fault['loc'][0]).replace('_', '-')}: {in_words(fault)} (it is {fault['input']!r})"
-            for fault in error.errors()
-        ]
-        raise UsageError("\n".join(lines)) from None
+        raise UsageError("\n".join(_told(fault, options) for fault in error.errors())) from None
+
+
+def _told(fault: ErrorDetails, options: Mapping[str, object]) -> str:
+    name = str(fault["loc"][0])
+    right = in_words(fault, seconds=is_duration(Wanted.model_fields[name]))
+    return f"--{name.replace('_', '-')}: {right} (it is {options[name]!r})"

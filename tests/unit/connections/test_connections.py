@@ -16,7 +16,7 @@ from kafka.errors import KafkaConnectionError
 from kafka.net.sasl.oauth import SaslMechanismOAuth
 
 from worker import connections
-from worker.connections import KafkaConnections, TokenProvider, security_options
+from worker.connections import KafkaConnections, TokenProvider, fetch_options, security_options
 from worker.settings.sections import Kafka, KafkaSecurity
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def test_clients_are_made_with_the_brokers_and_the_login(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("wait", "least_bytes", "longest_ms"), [("0s", 1, 500), ("250ms", 65_536, 250), ("1ms", 65_536, 10)]
+    ("wait", "least_bytes", "longest_ms"), [("0s", 1, 500), ("250ms", 65_536, 250), ("1ms", 65_536, 50)]
 )
 def test_fetches_wait_for_more_as_long_as_the_settings_say_and_never_for_no_time(
     monkeypatch: pytest.MonkeyPatch, wait: str, least_bytes: int, longest_ms: int
@@ -180,6 +180,10 @@ def test_fetches_wait_for_more_as_long_as_the_settings_say_and_never_for_no_time
         assert options["fetch_min_bytes"] == least_bytes
         assert options["fetch_max_wait_ms"] == longest_ms
     assert len(made) == 2
+
+
+def test_no_more_is_waited_for_than_a_fetch_brings_of_one_partition() -> None:
+    assert fetch_options(0.25, 16_384) == {"fetch_min_bytes": 16_384, "fetch_max_wait_ms": 250}
 
 
 def test_fetches_of_a_topic_that_is_read_to_its_end_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:

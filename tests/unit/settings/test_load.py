@@ -158,6 +158,14 @@ def test_every_fault_is_told_with_name_value_and_what_would_be_right(tmp_path: P
     assert told["TOPTWEETS_BORDS__TOP"].right.endswith("did you mean TOPTWEETS_BOARDS__TOP?")
 
 
+def test_a_duration_out_of_bounds_is_shown_as_it_was_written_and_the_bound_with_its_unit() -> None:
+    with pytest.raises(SettingsError) as error:
+        loaded_alone(KAFKA__FETCH_WAIT="2s")
+    told = {fault.name: fault for fault in error.value.faults}["kafka.fetch_wait"]
+    assert told.value == "'2s'"
+    assert told.right.startswith("it must be at most 0.5 s ")
+
+
 def test_the_message_has_a_line_a_fault() -> None:
     with pytest.raises(SettingsError) as error:
         loaded_alone(BOARDS__TOP="0")

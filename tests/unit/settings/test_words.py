@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -22,7 +23,11 @@ from worker.settings.words import in_words
         (int, 1.5, "it must be a whole number"),
         (float, "x", "it must be a number"),
         (bool, "perhaps", "it must be true or false"),
+        (int, "9" * 5000, "it has too many digits"),
         (str, 1, "it must be text"),
+        (Path, 1, "it must be the path of a file"),
+        (dict[str, int], 1, "it must be a table of names and values"),
+        (list[int], 1, "it must be a list"),
         (Literal["a", "b"], "c", "it must be 'a' or 'b'"),
         (Annotated[list[int], Field(min_length=1)], [], "give at least 1"),
         (Annotated[str, Field(min_length=1)], "", "it must not be empty"),
@@ -38,7 +43,7 @@ def test_a_bound_of_a_duration_has_its_unit() -> None:
 
 
 def test_what_has_no_words_of_its_own_is_told_as_it_is() -> None:
-    assert "dictionary" in in_words(_fault(dict[str, int], 5))
+    assert in_words(_fault(bytes, 5)) == "Input should be a valid bytes"
 
 
 def _fault(kind: Any, given: object) -> Any:

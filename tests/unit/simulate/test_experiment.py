@@ -174,6 +174,10 @@ class TestWhatIsWanted:
         with pytest.raises(UsageError, match="'impressions' cannot be simulated"):
             wanted(metrics="favorites,impressions")
 
+    def test_a_window_that_is_too_short_is_told_as_it_was_given(self) -> None:
+        with pytest.raises(UsageError, match=r"^--window: it must be at least 600 s \(it is '1m'\)$"):
+            wanted(window="1m")
+
     def test_what_is_said_twice_is_run_once(self) -> None:
         plan = wanted(policy="planner,planner", requests_per_minute="1,1.0").plan()
         assert plan.policies == ("planner",)
