@@ -31,7 +31,7 @@ _ERROR_WEIGHT: Final = 0.1
 _LONGEST: Final = 43_200.0
 _SHORTEST: Final = 60.0
 _NEWCOMER: Final = 2.0
-"""A first answer also says whether the Post needs a second: so it is worth two."""
+"""A first answer also says whether the Post needs a second: so it is worth two (decision 19)."""
 _NEAR: Final = 0.6
 """Who is forecast to have this share of a bar may be among the first before it is looked at again."""
 _SECOND_WAVE: Final = 0.01
