@@ -105,7 +105,7 @@ def produce(group: Group, rate: float | None = None) -> None:
     began = time.monotonic()
     for number, post_id in enumerate(group.posts):
         if rate and (early := began + number / rate - time.monotonic()) > _SOON:
-            time.sleep(early)
+            time.sleep(early)  # the pace at which Posts are sent
         partition = number // len(TOPICS) % group.partitions_a_topic
         producer.send(group.campaign_of(number), b"%d" % post_id, partition=partition)
     producer.flush()
