@@ -1,4 +1,4 @@
-"""kafka-python's group member, with two faults of its version 3.0.12 mended.
+"""kafka-python's group member, with two faults of its version 3.0.12 mended, and one cost.
 
 When a member learns in the middle of a rejoin that the group does not know it any more, it joins as a new
 one, tells the group that it still owns what it had, and calls no listener for what it is given back. Others
@@ -7,6 +7,9 @@ may have owned that meanwhile.
 A rejoin because a topic appeared or got more partitions is looked after only until the leader of the group
 has assigned: where ``poll`` returns between that and the answer, no later one takes the answer up, and the
 member owns what it had, without heartbeats and without commits, until the process ends.
+
+A ``poll`` without records waits for its I/O thread three times, and once only to hear that the coordinator is
+known. Here it is asked only where it is not.
 """
 
 from __future__ import annotations
@@ -52,6 +55,10 @@ class GroupMember(KafkaConsumer):  # type: ignore[misc]  # kafka-python is untyp
         self._assignor.is_expelled = self._is_expelled
         # Whatever the join is for: it is wanted until it is complete.
         self._assignor.began = self._coordinator.request_rejoin
+        find = self._coordinator.ensure_coordinator_ready
+        self._coordinator.ensure_coordinator_ready = lambda timeout_ms=None: (
+            self._is_coordinator_known() or find(timeout_ms)
+        )
 
     def on_joined(self, call: Callable[[int], None]) -> None:
         """Have this called with the generation of each join that completes, before any listener is."""
@@ -60,6 +67,11 @@ class GroupMember(KafkaConsumer):  # type: ignore[misc]  # kafka-python is untyp
     def is_member(self) -> bool:
         """Whether a join is complete and no other is under way, as far as is known without asking."""
         return bool(self.group_metadata().state is MemberState.STABLE)
+
+    def _is_coordinator_known(self) -> bool:
+        """Whether there is one, and a connection to it. Changes nothing, so that any thread may ask."""
+        coordinator = self._coordinator.coordinator_id
+        return coordinator is not None and not self._client.is_disconnected(coordinator)
 
     def _is_expelled(self) -> bool:
         known = self.group_metadata()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
@@ -65,14 +65,7 @@ def test_a_join_that_outlasts_a_poll_is_completed_by_later_ones(by: str, broker:
 
 
 def test_it_is_a_member_once_it_joined_also_when_it_was_given_nothing(broker: Broker) -> None:
-    topic, group = broker.create_topic(partitions=1), f"group-{uuid.uuid4().hex[:8]}"
-    options = {
-        "bootstrap_servers": broker.bootstrap,
-        "group_id": group,
-        "session_timeout_ms": round(broker.session_timeout * 1000),
-        "heartbeat_interval_ms": round(broker.heartbeat_interval * 1000),
-        "enable_auto_commit": False,
-    }
+    topic, options = broker.create_topic(partitions=1), _options(broker)
     with closing(GroupMember(**options)) as first, closing(GroupMember(**options)) as second:
         members = first, second
         for member in members:
@@ -86,3 +79,41 @@ def test_it_is_a_member_once_it_joined_also_when_it_was_given_nothing(broker: Br
 
         await_that(settled, "both are members")
         assert sorted(len(member.assignment()) for member in members) == [0, 1]
+
+
+def test_its_thread_is_asked_for_the_coordinator_only_where_none_is_known(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = broker.create_topic(partitions=1)
+    with closing(GroupMember(**_options(broker))) as member:
+        member.subscribe([topic])
+
+        def joined() -> bool:
+            member.poll(timeout_ms=100)
+            return member.is_member()
+
+        await_that(joined, "it is a member")
+        coordinator = member._coordinator  # noqa: SLF001 -- what is mended is kafka-python's own
+        run, asked = coordinator._net.run, []  # noqa: SLF001 -- the same
+
+        def note(call: Any, *more: object) -> object:
+            asked.append(call)
+            return run(call, *more)
+
+        monkeypatch.setattr(coordinator._net, "run", note)  # noqa: SLF001 -- the same
+        member.poll(timeout_ms=100)
+        assert asked
+        assert coordinator.ensure_coordinator_ready_async not in asked
+        coordinator.coordinator_dead("to see that it is found again")
+        await_that(lambda: joined() and coordinator.coordinator_id is not None, "it is found again")
+        assert coordinator.ensure_coordinator_ready_async in asked
+
+
+def _options(broker: Broker) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": broker.bootstrap,
+        "group_id": f"group-{uuid.uuid4().hex[:8]}",
+        "session_timeout_ms": round(broker.session_timeout * 1000),
+        "heartbeat_interval_ms": round(broker.heartbeat_interval * 1000),
+        "enable_auto_commit": False,
+    }

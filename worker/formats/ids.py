@@ -16,6 +16,8 @@ from worker.formats.reasons import Reason, show, unreadable
 from worker.model import MAX_POST_ID, PostId
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from worker.model import Unreadable
 
 _MAX_DIGITS: Final = len(str(MAX_POST_ID))
@@ -51,6 +53,23 @@ def read_id_bytes(value: bytes) -> PostId | None:
         if post_id <= MAX_POST_ID:
             return post_id
     return None
+
+
+def read_ids(texts: Sequence[object]) -> list[PostId] | None:
+    """The Post IDs in texts of nothing but their digits; ``None`` if any is something else. Many at once."""
+    if set(map(type, texts)) - {str}:
+        return None
+    digits = "".join(texts)  # type: ignore[arg-type]  # looked at above
+    if not (digits.isascii() and digits.isdigit()):
+        return None if texts else []
+    try:
+        # Refused: none at all between two commas, and zeros that lead.
+        numbers = orjson.loads(f"[{','.join(texts)}]")  # type: ignore[arg-type]
+    except orjson.JSONDecodeError:
+        return None
+    # A number that 64 bits do not hold becomes another type.
+    is_right = set(map(type, numbers)) == {int} and min(numbers) > 0 and max(numbers) <= MAX_POST_ID
+    return numbers if is_right else None
 
 
 def looks_like_id(text: str) -> bool:

@@ -10,13 +10,13 @@ out where neither is known. Beside ``tracked_posts`` there may be ``"missing":[0
 
 from __future__ import annotations
 
-import math
+from operator import lt, neg
 from sys import intern
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import orjson
 
-from worker.formats.ids import read_id_bytes
+from worker.formats.ids import read_ids
 from worker.formats.own import LARGEST, LONGEST_CAMPAIGN, is_moment, parse_own
 from worker.formats.reasons import Reason, show, unreadable
 from worker.formats.versions import not_this_version
@@ -32,7 +32,7 @@ from worker.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from worker.formats.parsing import Json
 
@@ -44,6 +44,9 @@ MOST_BYTES: Final = 900_000
 
 _BARE: Final = 3
 _WHOLE: Final = 5
+_NO_WORDS: Final = (None,) * (_WHOLE - _BARE)
+_NUMBERS: Final = {int, float}
+_WORDS: Final = {str, type(None)}
 _MOST_DIGITS: Final = 9
 _MISSING_DIGITS: Final = 4
 _MOST_POSTS: Final = 1 << 40
@@ -146,35 +149,45 @@ def _read(key: PartialKey, document: Json) -> Partial | None:
     missing = _read_missing(document.get("missing"))
     if isinstance(missing, Unreadable):
         return None
-    entries: list[PartialEntry] = []
-    before = (-math.inf, 0)
-    for row in rows:
-        entry = _read_entry(row)
-        # What is merged must be in order, and no Post may stand on it twice.
-        if entry is None or (rank := (-entry[1], entry[0])) <= before:
-            return None
-        before = rank
-        entries.append(entry)
-    if len({entry[0] for entry in entries}) < len(entries):
+    entries = _read_entries(rows)
+    if entries is None:
         return None
-    return Partial(key, writer, Timestamp(float(as_of)), tracked, tuple(entries), missing)  # type: ignore[arg-type]  # looked at above
+    return Partial(key, writer, Timestamp(float(as_of)), tracked, entries, missing)  # type: ignore[arg-type]  # looked at above
 
 
-def _read_entry(row: object) -> PartialEntry | None:
-    if type(row) is not list or len(row) not in {_BARE, _WHOLE} or type(row[0]) is not str:
+def _read_entries(rows: list[list[object]]) -> tuple[PartialEntry, ...] | None:
+    """Column by column: members read thousands of rows a second, and one by one costs three times as much."""
+    if not rows:
+        return ()
+    if set(map(type, rows)) != {list} or not (widths := set(map(len, rows))) <= {_BARE, _WHOLE}:
         return None
-    post_id = read_id_bytes(row[0].encode(errors="replace"))
-    value, measured_at = _read_float(row[1]), row[2]
-    if post_id is None or value is None or not is_moment(measured_at):
+    if _BARE in widths:
+        rows = [row if len(row) == _WHOLE else [*row, *_NO_WORDS] for row in rows]
+    ids, values, times, authors, texts = zip(*rows, strict=True)
+    post_ids = read_ids(ids)
+    if post_ids is None or not (_are_floats(values) and _are_floats(times)):
         return None
-    measured_at = float(measured_at)
-    if len(row) == _BARE:
-        return PartialEntry(post_id, value, Timestamp(measured_at))
-    # A Post stands on many boards: its words are kept once.
-    words = [intern(word) if type(word) is str else word for word in row[_BARE:]]
-    if not all(word is None or type(word) is str for word in words):
+    # What is merged must be in order, and no Post may stand on it twice.
+    ranks = list(zip(map(neg, values), post_ids, strict=True))
+    if not all(map(lt, ranks, ranks[1:])) or len(set(post_ids)) < len(post_ids):
         return None
-    return PartialEntry(post_id, value, Timestamp(measured_at), *words)
+    if not (is_moment(min(times)) and is_moment(max(times)) and _are_words(authors) and _are_words(texts)):
+        return None
+    columns = post_ids, map(float, values), map(float, times), _kept_once(authors), _kept_once(texts)
+    return tuple(map(PartialEntry._make, zip(*columns, strict=True)))
+
+
+def _are_floats(column: Sequence[Any]) -> TypeGuard[Sequence[float]]:
+    return set(map(type, column)) <= _NUMBERS and min(column) > -LARGEST and max(column) < LARGEST
+
+
+def _are_words(column: Sequence[Any]) -> TypeGuard[Sequence[str | None]]:
+    return set(map(type, column)) <= _WORDS
+
+
+def _kept_once(words: Iterable[str | None]) -> Iterator[str | None]:
+    """A Post stands on many boards."""
+    return (None if word is None else intern(word) for word in words)
 
 
 def _read_missing(value: object) -> Missing | Unreadable | None:

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _POLL_MS: Final = 200
+"""While something is being restored."""
+
+_FOLLOW_EVERY: Final = 0.5
+"""Seconds between two looks at what was added, once all is restored: each look costs, full or empty."""
+
 _ERROR_WAIT: Final = 1.0
 _ROOM_WAIT: Final = 0.005
 _TELL_EVERY: Final = 5.0
@@ -116,6 +121,7 @@ class JournalReader:
         self._reading: dict[int, _Reading] = {}
         self._left: dict[int, int] = {}
         self._stop = threading.Event()
+        self._stirred = threading.Event()
         self._thread: threading.Thread | None = None
         self._troubled = False
         self._told_at = -_TELL_EVERY
@@ -131,6 +137,7 @@ class JournalReader:
     def ask_to_stop(self) -> None:
         """End soon: after the poll that is under way."""
         self._stop.set()
+        self._stirred.set()
 
     def join(self, timeout: Seconds) -> bool:
         """Wait for the end; whether it came in time."""
@@ -141,22 +148,31 @@ class JournalReader:
 
     def restore(self, partitions: Iterable[int], turn: int) -> None:
         """Read these from their beginning, and hand them over as of this turn; from any thread."""
-        self._wanted.put(_Wish(tuple(partitions), turn))
+        self._wish(_Wish(tuple(partitions), turn))
 
     def resume(self, partitions: Iterable[int], turn: int) -> None:
         """Go on with these, which were restored before, up to our claim of this turn; from any thread.
 
         Where another claimed one of them since, it is read from its beginning, as for ``restore``.
         """
-        self._wanted.put(_Wish(tuple(partitions), turn, kept=True))
+        self._wish(_Wish(tuple(partitions), turn, kept=True))
 
     def forget(self, partitions: Iterable[int]) -> None:
         """These are another worker's."""
-        self._wanted.put(_Wish(tuple(partitions), None))
+        self._wish(_Wish(tuple(partitions), None))
 
     def records_left(self) -> int:
         """Records to read before all that is being restored is, as far as is known."""
         return sum(self._left.values())
+
+    def _wish(self, wish: _Wish) -> None:
+        self._wanted.put(wish)
+        self._stirred.set()
+
+    def _rest(self) -> None:
+        """Until there is a wish, or it is time to look again."""
+        self._stirred.wait(_FOLLOW_EVERY)
+        self._stirred.clear()
 
     def _run(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         try:
@@ -168,15 +184,19 @@ class JournalReader:
     def _once(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         self._take_wishes(consumer)
         if not self._reading:
-            self._stop.wait(_ROOM_WAIT if not self._wanted.empty() else _POLL_MS / 1000)
+            self._rest()
             return
         if self._inbox.posts >= self._queue_posts:
             self._stop.wait(_ROOM_WAIT)
             return
         try:
-            for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
+            follows = all(reading.restored for reading in self._reading.values())
+            polled = consumer.poll(timeout_ms=0 if follows else _POLL_MS)
+            for partition, records in polled.items():
                 self._take(consumer, partition.partition, records)
             self._look_after_restores(consumer)
+            if follows and not polled:
+                self._rest()
         except (SaslAuthenticationFailedError, AuthorizationError):
             raise
         except KafkaError as error:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from worker.formats.ids import read_id, read_id_bytes
+from worker.formats.ids import read_id, read_id_bytes, read_ids
 from worker.model import MAX_POST_ID, Unreadable
 
 POST_ID = 1070059276213702656
@@ -80,6 +80,15 @@ def test_the_quick_way_takes_plain_digits_only() -> None:
     assert read_id_bytes(b"9223372036854775807") == MAX_POST_ID
     for value in (b"", b"0", b"0123", b"9223372036854775808", b" 1", b"1\n", b"1_0", "١".encode(), b"-1"):  # noqa: RUF001 -- other digits
         assert read_id_bytes(value) is None
+
+
+def test_many_are_read_at_once_or_refused_for_one() -> None:
+    assert read_ids(["1", str(POST_ID), str(MAX_POST_ID)]) == [1, POST_ID, MAX_POST_ID]
+    assert read_ids([]) == []
+    wrong = ["", "0", "0123", "9223372036854775808", "9" * 30, " 1", "1\n", "1,2", "1.0", "1e3", "-1", 1]
+    for text in [*wrong, "١"]:  # noqa: RUF001 -- another digit
+        assert read_ids(["1", text, "2"]) is None
+        assert read_ids([text]) is None
 
 
 def test_a_very_long_text_of_digits_costs_no_more_than_reading_it() -> None:

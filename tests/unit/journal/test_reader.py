@@ -13,7 +13,7 @@ from tests.unit.intake.fakes import PATIENCE, TROUBLE, FakeClock, FakeConsumer, 
 from worker.formats.journal import Claim, Epoch, encode_claim, encode_retired, encode_saved
 from worker.intake import Event, Foreign, Inbox, Journaled, JournalEnd, Overtaken
 from worker.intake.clients import Partition
-from worker.journal import JournalError
+from worker.journal import JournalError, reader
 from worker.journal.reader import JournalReader
 from worker.model import PostId, SavedPost, Seconds, Timestamp
 from worker.telemetry import Telemetry
@@ -558,5 +558,37 @@ def test_a_claim_that_is_read_before_it_is_waited_for_is_not_missed() -> None:
         late = {PLACE: [claim(turn=TURN + 1, epoch=HIGHER), post(1, OTHER)]}
         events = await bench.run({PLACE: [claim()]}, late, _kept(bench), {})
         assert events[-1] == JournalEnd(0, TURN + 1, (), kept=True)
+
+    _run(check)
+
+
+def test_once_all_is_restored_it_looks_now_and_then_and_does_not_wait_in_a_poll() -> None:
+    async def check() -> None:
+        bench = Bench()
+        await bench.run({PLACE: [post(1)]}, {PLACE: [claim()]}, {PLACE: [post(1, OURS)]}, {})
+        restoring, following = bench.consumer.timeouts[:2], bench.consumer.timeouts[2:]
+        assert all(timeout > 0 for timeout in restoring)
+        assert len(following) >= 2
+        assert not any(following)
+
+    _run(check)
+
+
+def test_a_wish_and_a_stop_end_its_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_FOLLOW_EVERY", 3600.0)
+
+    async def check() -> None:
+        bench = Bench()
+        bench.reader.start(bench.consumer)
+        bench.consumer.script.append({PLACE: [claim()]})
+        bench.reader.restore([0], TURN)
+        async with asyncio.timeout(PATIENCE):
+            assert await bench.inbox.get() == JournalEnd(0, TURN, ())
+            # It rests, or is about to: nothing is to be read.
+            bench.consumer.script.extend([{}, {NEXT: [claim(turn=TURN + 1)]}])
+            bench.reader.restore([1], TURN + 1)
+            assert await bench.inbox.get() == JournalEnd(1, TURN + 1, ())
+        await bench.stop()
+        assert bench.failures == []
 
     _run(check)
