@@ -7,16 +7,18 @@ measured and every worker's merged leaderboards tell of all of them; what they t
 leaderboard of every worker is compared with the plain sort of all Posts by the sandbox's truth at the second
 each was measured.
 
-A worker costs more where more of them run than the machine has cores, whether they are a group or not. So as
-many workers run apart too, each with its share of the Posts, at the same time: ``group_ratio`` is what the
-group costs against those. ``--rate`` feeds a steady stream instead of all at once.
+First a load that grows with the group, as a group does with its load: a steady stream, ``--rate-each`` IDs a
+second for each worker. Then the same load for all, all Posts at once, which fills the machine: a worker costs
+more where more of them run than the machine has cores, whether they are a group or not. So as many workers
+run apart too, each with its share of the Posts, at the same time: ``group_ratio`` is what the group costs
+against those. ``--rate`` feeds a steady stream instead of all at once, as fast for all groups.
 
 Then two workers measure 2,000 Posts every second, while a reader follows ``<group>.leaderboards``: a third
 one joins, one that does not publish is killed, the publisher is killed. Of each, the longest gap between two
 records, and the leaderboards shown that had Posts missing. Exit code 1 if boards differ or had any missing.
 
-    python -m benchmarks.scale [--quick] [--posts 100000] [--workers 1,2,4] [--rate N]
-        [--fetch-wait 250ms] [--json FILE]
+    python -m benchmarks.scale [--quick] [--posts 100000] [--workers 1,2,4] [--rate-each 1250] [--rate N]
+        [--parts grown,same,rebalance] [--fetch-wait 250ms] [--json FILE]
 """
 
 from __future__ import annotations
@@ -35,10 +37,13 @@ from benchmarks.scale.rebalance import rebalance
 from worker.model import PostId, Timestamp, first_post_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.scale.load import Loaded
     from benchmarks.scale.rebalance import Seen
 
 AIM_RATIO: Final = 1.15
+_PARTS: Final = ["grown", "same", "rebalance"]
 INTERRUPTED: Final = 130
 _REBALANCED: Final = 2400
 """Posts, before those are left out whose counts may fall."""
@@ -56,10 +61,14 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--posts", type=int, default=100_000)
+    parser.add_argument("--workers", type=_numbers, default=[1, 2, 4], help="of each group")
+    parser.add_argument("--parts", type=_parts, default=_PARTS, help="only these of grown, same, rebalance")
     parser.add_argument(
-        "--workers", type=_numbers, default=[1, 2, 4], help="of each group; '': the rebalance alone"
+        "--rate-each", type=_rate, default=1250.0, help="Posts a second for each worker, where the load grows"
     )
-    parser.add_argument("--rate", type=_rate, help="Posts a second, instead of all at once")
+    parser.add_argument(
+        "--rate", type=_rate, help="Posts a second instead of all at once, where it is the same"
+    )
     parser.add_argument("--fetch-wait", default="250ms", help="the setting kafka.fetch_wait")
     parser.add_argument("--json", type=Path, help="write figures and failures to this file too")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK} Posts: to see that it runs")
@@ -69,16 +78,13 @@ def main() -> int:
     report = Report()
     try:
         with sigterm_as_ctrl_c():
-            one, feed = 0.0, {"rate": given.rate, "fetch_wait": given.fetch_wait}
-            for workers in given.workers:
-                loaded = load(directory / f"group-{workers}", workers, posts, **feed)
-                one = one or loaded.cpu
-                _tell_load(loaded, len(posts), one, report, **feed)
-                if workers > 1:
-                    apart = load(directory / f"apart-{workers}", workers, posts, **feed, apart=True)
-                    _tell_apart(loaded, apart, len(posts), report, **feed)
-            for seen in rebalance(directory / "rebalance", posts[:_REBALANCED], given.fetch_wait):
-                _tell_rebalance(seen, report)
+            if "grown" in given.parts:
+                _grown(given, directory, posts, report)
+            if "same" in given.parts:
+                _same(given, directory, posts, report)
+            if "rebalance" in given.parts:
+                for seen in rebalance(directory / "rebalance", posts[:_REBALANCED], given.fetch_wait):
+                    _tell_rebalance(seen, report)
     except BaseException as error:
         sys.stderr.write(f"logs: {directory}\n")
         if isinstance(error, KeyboardInterrupt):
@@ -87,15 +93,41 @@ def main() -> int:
     return report.close(directory, given.json)
 
 
-def _tell_load(loaded: Loaded, posts: int, first: float, report: Report, **feed: object) -> None:
+def _grown(given: argparse.Namespace, directory: Path, posts: Sequence[PostId], report: Report) -> None:
+    """The load grows with the group."""
+    first, each = None, len(posts) // max(given.workers)
+    for workers in given.workers:
+        feed = {"rate": workers * given.rate_each, "fetch_wait": given.fetch_wait}
+        loaded = load(directory / f"grown-{workers}", workers, posts[: workers * each], **feed)
+        first = _tell_load(loaded, "grown_", workers * each, first, report, **feed)
+
+
+def _same(given: argparse.Namespace, directory: Path, posts: Sequence[PostId], report: Report) -> None:
+    """The load is the same for all groups."""
+    first, feed = None, {"rate": given.rate, "fetch_wait": given.fetch_wait}
+    for workers in given.workers:
+        loaded = load(directory / f"group-{workers}", workers, posts, **feed)
+        first = _tell_load(loaded, "", len(posts), first, report, **feed)
+        if workers > 1:
+            apart = load(directory / f"apart-{workers}", workers, posts, **feed, apart=True)
+            _tell_apart(loaded, apart, len(posts), report, **feed)
+
+
+def _tell_load(
+    loaded: Loaded, kind: str, posts: int, first: float | None, report: Report, **feed: object
+) -> float:
+    """Tell of a group whose figures' names begin with ``kind``; what an ID costs the first of its kind."""
     same: dict[str, Any] = {"workers": loaded.workers, "posts": posts, **feed}
-    report.tell("worker_cpu_per_id", loaded.cpu / posts * 1e6, "µs/ID", **same)
-    report.tell("cpu_ratio", loaded.cpu / first, "times the first group's", aim=AIM_RATIO, **same)
-    report.tell("wall", loaded.wall, "s", **same)
-    report.tell("idle_cpu", loaded.idle * 1e3, "ms/s of all workers", **same)
-    report.tell("requests", loaded.requests, "requests", **same)
+    cost = loaded.cpu / posts * 1e6
+    first = first or cost
+    report.tell(f"{kind}worker_cpu_per_id", cost, "µs/ID", **same)
+    report.tell(f"{kind}cpu_ratio", cost / first, "times the first group's", aim=AIM_RATIO, **same)
+    report.tell(f"{kind}wall", loaded.wall, "s", **same)
+    report.tell(f"{kind}idle_cpu", loaded.idle * 1e3, "ms/s of all workers", **same)
+    report.tell(f"{kind}requests", loaded.requests, "requests", **same)
     faults = len(loaded.wrong) + len(loaded.wrong_values)
-    report.tell("boards_identical", not faults and loaded.boards > 0, "1: all", boards=loaded.boards, **same)
+    right = not faults and loaded.boards > 0
+    report.tell(f"{kind}boards_identical", right, "1: all", boards=loaded.boards, **same)
     if not loaded.boards:
         report.failures.append(f"{loaded.workers} workers: there was no leaderboard to compare")
     for one in loaded.wrong[:_TOLD]:
@@ -104,6 +136,7 @@ def _tell_load(loaded: Loaded, posts: int, first: float, report: Report, **feed:
             f" place {one.place}: expected {one.expected}, got {one.got}"
         )
     report.failures += [f"{loaded.workers} workers: {text}" for text in loaded.wrong_values[:_TOLD]]
+    return first
 
 
 def _tell_apart(together: Loaded, apart: Loaded, posts: int, report: Report, **feed: object) -> None:
@@ -131,8 +164,18 @@ def _rate(text: str) -> float:
     return rate
 
 
+def _parts(text: str) -> list[str]:
+    parts = [one.strip() for one in text.split(",") if one.strip()]
+    if unknown := [one for one in parts if one not in _PARTS]:
+        raise argparse.ArgumentTypeError(f"there is no {unknown[0]!r}, only {', '.join(_PARTS)}")
+    return parts
+
+
 def _numbers(text: str) -> list[int]:
-    return [int(one) for one in text.split(",") if one]
+    numbers = [int(one) for one in text.split(",") if one]
+    if not numbers or min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} are no numbers of workers, such as 1,2,4")
+    return numbers
 
 
 if __name__ == "__main__":
