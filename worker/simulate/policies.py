@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,26 +20,59 @@ if TYPE_CHECKING:
 
     from worker.model import FloatArray, MetricName, Standings
     from worker.planner import Planner, Posts
+    from worker.planner.planner import Columns
 
 _NEW: Final = 1
 _MEASURED: Final = 2
 _RETRY: Final = 15.0
+_RANK_FOR: Final = 7.0
+"""Seconds that a ranking holds: less than is between two requests of a contract of eight a minute."""
+_MOST_AHEAD: Final = 30
 
 
 class Ranked:
-    """Asks for the Posts that a rank puts first. Who is in flight is left out; new Posts are due at once."""
+    """Asks for the Posts that a rank puts first. Who is in flight is left out; new Posts are due at once.
+
+    Where requests follow each other faster than ``_RANK_FOR``, those within it share a ranking, each with the
+    next of its Posts: to rank a million Posts takes a tenth of a second.
+    """
 
     def __init__(self, rank: Callable[[float, Posts, NDArray[np.intp]], FloatArray]) -> None:
         self._rank = rank
+        self._planned_at = -math.inf
+        self._ranked_at = -math.inf
+        self._next = np.empty(0, dtype=np.intp)
 
     def plan(self, now: Timestamp, posts: Posts, standings: Standings, seats: int) -> Plan:  # noqa: ARG002 -- it looks at none
         """See ``Planner.plan``."""
         columns = posts.columns
-        rows = np.flatnonzero((columns.states >= _NEW) & ~columns.in_flight)
-        if len(rows) > seats:
-            rows = rows[np.argpartition(-self._rank(now, posts, rows), seats)[:seats]]
+        self._next = self._next[_is_askable(columns, self._next)]
+        if now - self._ranked_at >= _RANK_FOR or len(self._next) < seats:
+            self._ranked_at = now
+            self._next = self._first(now, posts, seats * self._requests_ahead(now))
+        self._planned_at = now
+        rows, self._next = self._next[:seats], self._next[seats:]
         asked = [PostId(post_id) for post_id in columns.post_ids[rows].tolist()]
         return Plan(asked, Timestamp(now + _RETRY), len(asked))
+
+    def _requests_ahead(self, now: float) -> int:
+        """How many requests a ranking is for: this one, and as many as follow at the present pace."""
+        return 1 + min(int(_RANK_FOR / max(now - self._planned_at, 1e-3)), _MOST_AHEAD)
+
+    def _first(self, now: float, posts: Posts, count: int) -> NDArray[np.intp]:
+        """The first rows, best first."""
+        rows = np.flatnonzero(_is_askable(posts.columns, slice(None)))
+        if len(rows) <= count:
+            return rows
+        rank = -self._rank(now, posts, rows)
+        first = np.argpartition(rank, count)[:count]
+        best: NDArray[np.intp] = rows[first[np.argsort(rank[first], kind="stable")]]
+        return best
+
+
+def _is_askable(columns: Columns, rows: NDArray[np.intp] | slice) -> NDArray[np.bool_]:
+    askable: NDArray[np.bool_] = (columns.states[rows] >= _NEW) & ~columns.in_flight[rows]
+    return askable
 
 
 def round_robin() -> Planner:
