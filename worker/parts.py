@@ -208,16 +208,6 @@ def make_partials_writer(
     )
 
 
-def between_editions(settings: Settings, *, publishes: bool) -> Seconds:
-    """The machine's seconds from one edition to the next.
-
-    Who does not publish shows what others tell of their boards: once a ``partials_interval`` at most.
-    """
-    publish = settings.publish
-    least = publish.interval if publishes else max(publish.interval, publish.partials_interval)
-    return rest(settings.clock.pace, least)
-
-
 def make_kafka_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPublisher | None:
     """The topic of leaderboards; ``None`` where the settings want none. It writes once it took over."""
     if not settings.publish.kafka:

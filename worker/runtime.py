@@ -12,7 +12,7 @@ from worker import __version__, api, parts
 from worker.api_watch import ApiWatch
 from worker.audits import Audits
 from worker.clients import connect
-from worker.clock import SystemClock, at_pace, sleeping, warn_of_pace
+from worker.clock import SystemClock, at_pace, rest, sleeping, warn_of_pace
 from worker.connections import KafkaConnections
 from worker.dispatch import Dispatcher
 from worker.engagement import Circuit, Handles, Quota
@@ -353,11 +353,12 @@ class Worker:
 
     async def _publish_editions(self, editions: Editions) -> None:
         progressed = self._progress.of("publisher")
+        pause = rest(self._pace, self.settings.publish.interval)
         while True:
             progressed()
             editions.publish()
             self._sharing.tend()
-            await asyncio.sleep(parts.between_editions(self.settings, publishes=self._sharing.publishes))
+            await asyncio.sleep(pause)
 
     # The parts that are made of others
 

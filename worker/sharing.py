@@ -98,18 +98,13 @@ class Sharing:
             self._tracker,
             next(iter(planners)),
             boards,
-            lambda: self.publishes,
+            lambda: self._role is not None and self._role.held,
             clock=self._clock,
             telemetry=self._telemetry,
         )
         # After our own look, which says who publishes.
         self._ownership.listeners.append(outlook.look)
         return outlook
-
-    @property
-    def publishes(self) -> bool:
-        """Whether this worker publishes for all."""
-        return self._role is not None and self._role.held
 
     def tend(self) -> None:
         """See ``PublisherRole.tend``; called at each publication."""

@@ -51,6 +51,7 @@ _QUICK: Final = 10_000
 _BETWEEN_IDS: Final = 1_000_003
 _AGE: Final = 3600.0
 _TOLD: Final = 20
+_LEAST_EACH: Final = 100
 
 
 def main() -> int:
@@ -74,6 +75,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK} Posts: to see that it runs")
     given = parser.parse_args()
     posts = _post_ids(_QUICK if given.quick else given.posts)
+    if len(posts) < _LEAST_EACH * max(given.workers):
+        parser.error(f"--posts: {len(posts)} are too few, at least {_LEAST_EACH} for each worker")
     directory = Path(tempfile.mkdtemp(prefix="top-tweets-scale-"))
     report = Report()
     try:
@@ -129,13 +132,13 @@ def _tell_load(
     right = not faults and loaded.boards > 0
     report.tell(f"{kind}boards_identical", right, "1: all", boards=loaded.boards, **same)
     if not loaded.boards:
-        report.failures.append(f"{loaded.workers} workers: there was no leaderboard to compare")
+        report.failures.append(f"{kind}{loaded.workers} workers: there was no leaderboard to compare")
     for one in loaded.wrong[:_TOLD]:
         report.failures.append(
-            f"{loaded.workers} workers: the leaderboard {one.key[0]}/{one.key[1]} of {one.where} is wrong at"
-            f" place {one.place}: expected {one.expected}, got {one.got}"
+            f"{kind}{loaded.workers} workers: the leaderboard {one.key[0]}/{one.key[1]} of {one.where}"
+            f" is wrong at place {one.place}: expected {one.expected}, got {one.got}"
         )
-    report.failures += [f"{loaded.workers} workers: {text}" for text in loaded.wrong_values[:_TOLD]]
+    report.failures += [f"{kind}{loaded.workers} workers: {text}" for text in loaded.wrong_values[:_TOLD]]
     return first
 
 
@@ -168,6 +171,8 @@ def _parts(text: str) -> list[str]:
     parts = [one.strip() for one in text.split(",") if one.strip()]
     if unknown := [one for one in parts if one not in _PARTS]:
         raise argparse.ArgumentTypeError(f"there is no {unknown[0]!r}, only {', '.join(_PARTS)}")
+    if not parts:
+        raise argparse.ArgumentTypeError(f"none is named of {', '.join(_PARTS)}")
     return parts
 
 

@@ -104,6 +104,11 @@ def test_its_thread_is_asked_for_the_coordinator_only_where_none_is_known(
         member.poll(timeout_ms=100)
         assert asked
         assert coordinator.ensure_coordinator_ready_async not in asked
+        with monkeypatch.context() as cut:
+            cut.setattr(member._client, "is_disconnected", lambda _: True)  # noqa: SLF001 -- the same
+            member.poll(timeout_ms=100)
+        assert coordinator.ensure_coordinator_ready_async in asked
+        asked.clear()
         coordinator.coordinator_dead("to see that it is found again")
         await_that(lambda: joined() and coordinator.coordinator_id is not None, "it is found again")
         assert coordinator.ensure_coordinator_ready_async in asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -90,6 +91,50 @@ def test_an_entry_of_any_other_kind_is_refused(partial: Partial, entry: object) 
     found = decode_partial(encode_key(partial.key), json.dumps(document).encode())
     assert isinstance(found, Unreadable)
     assert found.reason == "partial_malformed"
+
+
+cells = json_values | st.sampled_from(
+    [-1.0, -1, 1e12, 0, 1, "7", "007", "x", "\ud800", 2**53 + 1, -(2**53) - 1, 2**62, 2.0**63, -(2.0**63)]
+)
+
+
+@pytest.mark.parametrize("column", range(5))
+@given(partials.filter(lambda partial: len(partial.entries) > 1), st.integers(0, 5), cells)
+def test_a_cell_is_read_in_whatever_row_it_stands_as_in_a_row_alone(
+    column: int, partial: Partial, row: int, cell: object
+) -> None:
+    rows: list[list[Any]] = [[str(one.post_id), *one[1:]] for one in partial.entries]
+    rows[row % len(rows)][column] = cell
+    alone = [decode_partial(encode_key(KEY), changed(entries=[row])) for row in rows]
+    together = decode_partial(encode_key(KEY), changed(entries=rows))
+    found = [one.entries[0] for one in alone if isinstance(one, Partial)]
+    ranks = [one.rank_key for one in found]
+    is_right = (
+        len(found) == len(rows)
+        and all(before < after for before, after in pairwise(ranks))
+        and len({one.post_id for one in found}) == len(found)
+    )
+    assert isinstance(together, Partial) is is_right
+    if isinstance(together, Partial):
+        assert list(together.entries) == found
+        assert all(type(one.value) is float and type(one.measured_at) is float for one in found)
+
+
+def test_the_words_of_a_post_on_many_boards_are_kept_once() -> None:
+    words = [["9", 5.0, 1.5, "an author", "a text"]]
+    first, second = (decode_partial(encode_key(KEY), changed(entries=words)) for _ in range(2))
+    assert isinstance(first, Partial)
+    assert isinstance(second, Partial)
+    assert first.entries[0].author is second.entries[0].author
+    assert first.entries[0].text is second.entries[0].text
+
+
+def test_values_that_are_one_as_floats_are_in_the_order_of_their_posts() -> None:
+    large = 2**53
+    rows = [["3", large + 1, 1.5], ["4", large, 1.5]]
+    assert isinstance(decode_partial(encode_key(KEY), changed(entries=rows)), Partial)
+    rows = [["4", large + 1, 1.5], ["3", large, 1.5]]
+    assert reason(encode_key(KEY), changed(entries=rows)) == "partial_malformed"
 
 
 @given(partials, json_values | st.lists(st.floats(-5, -1e-9), min_size=2, max_size=2))

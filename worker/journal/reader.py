@@ -32,7 +32,7 @@ _POLL_MS: Final = 200
 """While something is being restored."""
 
 _FOLLOW_EVERY: Final = 0.5
-"""Seconds between two looks at what was added, once all is restored: each look costs, full or empty."""
+"""Seconds between two looks at what was added, once all is restored and read: each costs, full or empty."""
 
 _ERROR_WAIT: Final = 1.0
 _ROOM_WAIT: Final = 0.005
@@ -124,6 +124,8 @@ class JournalReader:
         self._stirred = threading.Event()
         self._thread: threading.Thread | None = None
         self._troubled = False
+        # Whether all is restored and read, as far as is known.
+        self._follows = False
         self._told_at = -_TELL_EVERY
         self._refused_at = -_TELL_REFUSED_EVERY
 
@@ -190,12 +192,13 @@ class JournalReader:
             self._stop.wait(_ROOM_WAIT)
             return
         try:
-            follows = all(reading.restored for reading in self._reading.values())
+            follows = self._follows
             polled = consumer.poll(timeout_ms=0 if follows else _POLL_MS)
             for partition, records in polled.items():
                 self._take(consumer, partition.partition, records)
             self._look_after_restores(consumer)
-            if follows and not polled:
+            self._follows = not self._is_behind(consumer)
+            if follows and self._follows and not polled:
                 self._rest()
         except (SaslAuthenticationFailedError, AuthorizationError):
             raise
@@ -228,6 +231,7 @@ class JournalReader:
                 begin.append(partition)
         if not changed:
             return
+        self._follows = False
         consumer.assign([TopicPartition(self._topic, number) for number in sorted(self._reading)])
         begin = [number for number in begin if number in self._reading]
         if begin:
@@ -364,6 +368,15 @@ class JournalReader:
                 foreign[post_id] = None
         if foreign or claimed is not None:
             self._inbox.put(Foreign(partition, reading.turn, tuple(foreign), claimed))
+
+    def _is_behind(self, consumer: Any) -> bool:  # noqa: ANN401 -- kafka-python is untyped
+        """Whether there is more to read now: a partition is not restored, or the last answer told of more."""
+        for number, reading in self._reading.items():
+            place = TopicPartition(self._topic, number)
+            position, end = position_of(consumer, place), end_of(consumer, place)
+            if not reading.restored or (position is not None and end is not None and position < end):
+                return True
+        return False
 
     def _look_after_restores(self, consumer: Any) -> None:  # noqa: ANN401 -- kafka-python is untyped
         now = self._clock.monotonic()

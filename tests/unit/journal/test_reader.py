@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from kafka.errors import TopicAuthorizationFailedError
@@ -562,33 +563,63 @@ def test_a_claim_that_is_read_before_it_is_waited_for_is_not_missed() -> None:
     _run(check)
 
 
-def test_once_all_is_restored_it_looks_now_and_then_and_does_not_wait_in_a_poll() -> None:
+def test_it_waits_in_a_poll_while_anything_is_restored_and_not_when_all_is_read() -> None:
     async def check() -> None:
         bench = Bench()
-        await bench.run({PLACE: [post(1)]}, {PLACE: [claim()]}, {PLACE: [post(1, OURS)]}, {})
-        restoring, following = bench.consumer.timeouts[:2], bench.consumer.timeouts[2:]
-        assert all(timeout > 0 for timeout in restoring)
-        assert len(following) >= 2
-        assert not any(following)
+        await bench.run(
+            {PLACE: [claim()]},
+            {NEXT: [post(1)]},
+            {NEXT: [claim(turn=TURN + 1)]},
+            {PLACE: [post(1, OURS)]},
+            {},
+            turns=((0, TURN), (1, TURN + 1)),
+        )
+        assert [timeout > 0 for timeout in bench.consumer.timeouts[:5]] == [True, True, True, False, False]
 
     _run(check)
 
 
-def test_a_wish_and_a_stop_end_its_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_waits_in_a_poll_while_it_is_behind() -> None:
+    async def check() -> None:
+        bench = Bench()
+        await bench.run(
+            lambda: bench.at(3, 9),
+            {PLACE: [claim()]},
+            {PLACE: [post(1, OURS)]},
+            lambda: bench.at(9, 9),
+            {},
+        )
+        assert [timeout > 0 for timeout in bench.consumer.timeouts[:5]] == [True, True, True, True, False]
+
+    _run(check)
+
+
+def test_it_rests_when_all_is_read_until_a_wish_or_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_FOLLOW_EVERY", 3600.0)
 
     async def check() -> None:
         bench = Bench()
+        polls = bench.consumer.timeouts
+
+        def rests(after: int) -> bool:
+            """Whether it makes so many polls and then, for a while, no other."""
+            deadline = time.monotonic() + PATIENCE
+            while len(polls) < after and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(0.05)  # in which a thread that spins makes a thousand
+            return len(polls) == after
+
         bench.reader.start(bench.consumer)
-        bench.consumer.script.append({PLACE: [claim()]})
+        assert await asyncio.to_thread(rests, 0), "there is nothing to read"
+        # Restored, some records in a row, and then none.
+        bench.consumer.script.extend([{PLACE: [claim()]}, {PLACE: [post(1, OURS)]}, {PLACE: [post(2, OURS)]}])
         bench.reader.restore([0], TURN)
-        async with asyncio.timeout(PATIENCE):
-            assert await bench.inbox.get() == JournalEnd(0, TURN, ())
-            # It rests, or is about to: nothing is to be read.
-            bench.consumer.script.extend([{}, {NEXT: [claim(turn=TURN + 1)]}])
-            bench.reader.restore([1], TURN + 1)
-            assert await bench.inbox.get() == JournalEnd(1, TURN + 1, ())
+        assert await asyncio.to_thread(rests, 4)
+        bench.consumer.script.extend([{NEXT: [claim(turn=TURN + 1)]}])
+        bench.reader.restore([1], TURN + 1)
+        assert await asyncio.to_thread(rests, 6)
         await bench.stop()
         assert bench.failures == []
+        assert await bench.events() == [JournalEnd(0, TURN, ()), JournalEnd(1, TURN + 1, ())]
 
     _run(check)

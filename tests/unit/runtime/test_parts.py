@@ -22,14 +22,3 @@ def test_below_one_request_a_minute_no_slot_is_missed_by_waiting_for_more_posts(
 def test_slots_are_those_of_the_contract() -> None:
     slots = parts.make_slots(loaded(ENGAGEMENT__REQUESTS_PER_MINUTE="0.05"), SetClock())
     assert slots.limit == Limit.of(0.05)
-
-
-@pytest.mark.parametrize(
-    ("publishes", "interval", "partials_interval", "rest"),
-    [(True, "500ms", "2s", 0.5), (False, "500ms", "2s", 2.0), (False, "3s", "2s", 3.0)],
-)
-def test_who_does_not_publish_makes_editions_no_more_often_than_others_tell_of_boards(
-    publishes: bool, interval: str, partials_interval: str, rest: float
-) -> None:
-    settings = loaded(PUBLISH__INTERVAL=interval, PUBLISH__PARTIALS_INTERVAL=partials_interval)
-    assert parts.between_editions(settings, publishes=publishes) == rest
