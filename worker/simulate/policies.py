@@ -49,7 +49,7 @@ class Ranked:
         self._next = self._next[_is_askable(columns, self._next)]
         if now - self._ranked_at >= _RANK_FOR or len(self._next) < seats:
             self._ranked_at = now
-            self._next = self._first(now, posts, seats * self._requests_ahead(now))
+            self._next = self._first(now, posts, seats, self._requests_ahead(now))
         self._planned_at = now
         rows, self._next = self._next[:seats], self._next[seats:]
         asked = [PostId(post_id) for post_id in columns.post_ids[rows].tolist()]
@@ -59,14 +59,16 @@ class Ranked:
         """How many requests a ranking is for: this one, and as many as follow at the present pace."""
         return 1 + min(int(_RANK_FOR / max(now - self._planned_at, 1e-3)), _MOST_AHEAD)
 
-    def _first(self, now: float, posts: Posts, count: int) -> NDArray[np.intp]:
-        """The first rows, best first."""
+    def _first(self, now: float, posts: Posts, seats: int, requests: int) -> NDArray[np.intp]:
+        """The rows of so many requests, best first; all, in any order, where they have seats in one."""
         rows = np.flatnonzero(_is_askable(posts.columns, slice(None)))
-        if len(rows) <= count:
+        if len(rows) <= seats:
             return rows
-        rank = -self._rank(now, posts, rows)
-        first = np.argpartition(rank, count)[:count]
-        best: NDArray[np.intp] = rows[first[np.argsort(rank[first], kind="stable")]]
+        rank, count = -self._rank(now, posts, rows), seats * requests
+        if len(rows) > count:
+            first = np.argpartition(rank, count)[:count]
+            rows, rank = rows[first], rank[first]
+        best: NDArray[np.intp] = rows[np.argsort(rank, kind="stable")]
         return best
 
 

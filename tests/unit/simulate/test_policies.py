@@ -79,6 +79,12 @@ def test_of_a_ranking_that_is_shared_nobody_is_asked_who_cannot_be() -> None:
     assert bench.ranked == 2
 
 
+def test_of_fewer_posts_than_a_ranking_is_for_the_first_come_first_too() -> None:
+    bench = Bench(8)
+    bench.asks(0.0)
+    assert [bench.asks(float(number)) for number in (1, 2)] == [[8, 7, 6], [5, 4, 3]]
+
+
 def test_few_posts_are_all_asked() -> None:
     bench = Bench(2)
     assert bench.asks(0.0) == [2, 1]
