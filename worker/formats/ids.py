@@ -57,11 +57,13 @@ def read_id_bytes(value: bytes) -> PostId | None:
 
 def read_ids(texts: Sequence[object]) -> list[PostId] | None:
     """The Post IDs in texts of nothing but their digits; ``None`` if any is something else. Many at once."""
-    if set(map(type, texts)) - {str}:
+    if not texts:
+        return []
+    if set(map(type, texts)) != {str}:
         return None
     digits = "".join(texts)  # type: ignore[arg-type]  # looked at above
     if not (digits.isascii() and digits.isdigit()):
-        return None if texts else []
+        return None
     try:
         # Refused: none at all between two commas, and zeros that lead.
         numbers = orjson.loads(f"[{','.join(texts)}]")  # type: ignore[arg-type]

@@ -156,7 +156,7 @@ def _read(key: PartialKey, document: Json) -> Partial | None:
 
 
 def _read_entries(rows: list[list[object]]) -> tuple[PartialEntry, ...] | None:
-    """Column by column: members read thousands of rows a second, and one by one takes twice as long."""
+    """Column by column: members read thousands of rows a second, and one by one takes up to twice as long."""
     if not rows:
         return ()
     if set(map(type, rows)) != {list} or not (widths := set(map(len, rows))) <= {_BARE, _WHOLE}:
