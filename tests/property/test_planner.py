@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.unit.watchlist.making import HOUR, LIKES, NOW, OLD_ID, counts, limits, post, sighting
 from worker.model import PostId, Seconds, Standings, Timestamp, created_at
-from worker.planner import AgeDecay, BoardGain, BoardGainSettings, TimingSettings
+from worker.planner import BoardGain, BoardGainSettings, TimingSettings
 from worker.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ class Known:
 
     seen: float
     born: float
-    order: int
-    """Of those never measured: who came, or came back, first."""
     measured: float | None = None
     asked: float = 0.0
     gone: bool = False
@@ -48,28 +46,34 @@ class Known:
         interval = RECHECK if self.gone else max(MIN_INTERVAL, INTERVAL_GROWTH * (self.measured - self.born))
         return max(self.measured + interval, self.asked + MIN_INTERVAL)
 
-    def gain(self, now: float) -> float:
-        if self.gone or self.measured is None:
-            return 0.0
-        seen = 1 / (1 + max(self.measured - self.born, 0) / HALF_GROWTH)
-        return seen - 1 / (1 + max(now - self.born, 0) / HALF_GROWTH)
+
+def make_planner() -> Planner:
+    settings_of = BoardGainSettings(
+        top=2,
+        growth_window=Seconds(HOUR),
+        half_growth=Seconds(HALF_GROWTH),
+        tracking_window=Seconds(24 * HOUR),
+        unasked_share=0.34,
+        max_unasked=Seconds(HOUR),
+        retire_chance=1e-3,
+    )
+    return BoardGain([LIKES], settings_of, TIMING)
 
 
 class Planning(RuleBasedStateMachine):
-    """A worker's calls in any order, as time passes."""
+    """A worker's calls in any order, as time passes.
+
+    Requests leave when the model says so; nobody goes twice, and all that are due go where there is room.
+    """
 
     @initialize()
     def start(self) -> None:
-        self.planner = self.make_planner()
+        self.planner = make_planner()
         self.watchlist = Watchlist([LIKES], limits())
         self.posts: dict[PostId, Known] = {}
         self.requests: list[tuple[float, list[PostId]]] = []
         self.forgotten: set[PostId] = set()
         self.now = float(NOW)
-        self.turn = 0
-
-    def make_planner(self) -> Planner:
-        return AgeDecay(TIMING, Seconds(HALF_GROWTH))
 
     # What happens around the planner
 
@@ -82,9 +86,7 @@ class Planning(RuleBasedStateMachine):
             if post_id not in self.posts:
                 seen_at = min(self.now - ago, self.now)
                 born = created_at(post_id)
-                self.posts[post_id] = Known(
-                    seen_at, seen_at if born is None else min(born, seen_at), self.next_turn()
-                )
+                self.posts[post_id] = Known(seen_at, seen_at if born is None else min(born, seen_at))
 
     @rule(gone=some_posts)
     def forget(self, gone: list[PostId]) -> None:
@@ -111,11 +113,9 @@ class Planning(RuleBasedStateMachine):
             if known is None:
                 continue
             known.in_flight = False
-            if what == "nothing":
-                known.order = self.next_turn()
-            elif what == "gone":
+            if what == "gone":
                 known.measured, known.gone = self.now, True
-            elif known.measured is None or known.measured <= dated:
+            elif what == "counts" and (known.measured is None or known.measured <= dated):
                 known.measured, known.gone = dated, False
 
     @rule(seconds=st.sampled_from([0.25, 0.5, 1.0, 2.0, 14.0, 16.0, 300.0]))
@@ -159,23 +159,11 @@ class Planning(RuleBasedStateMachine):
         askable = self.askable()
         assert len(chosen) == len(set(chosen)) <= SEATS
         assert set(chosen) <= askable.keys()
-        new = [post_id for post_id, known in askable.items() if known.measured is None]
-        new.sort(key=lambda post_id: askable[post_id].order)
-        first, rest = chosen[: len(new)], chosen[len(new) :]
-        assert set(first) <= set(new)
-        # A Post that was forgotten while it waited, and is seen again, may still have its old turn.
-        in_turn = [post_id for post_id in new if post_id not in self.forgotten]
-        first = [post_id for post_id in first if post_id not in self.forgotten]
-        assert first == in_turn[: len(first)]
-        assert len(chosen) == SEATS or set(new) <= set(chosen)
-        worth = {
-            post_id: self.worth(known) for post_id, known in askable.items() if known.measured is not None
-        }
-        worth = {post_id: value for post_id, value in worth.items() if value > 0}
-        assert set(rest) <= worth.keys()
-        assert len(rest) == min(max(SEATS - len(new), 0), len(worth))
-        best = sorted(worth.values(), reverse=True)
-        assert [worth[post_id] for post_id in rest] == best[: len(rest)]
+        due = {post_id for post_id, known in askable.items() if known.due <= self.now}
+        if len(due) < SEATS:
+            assert due <= set(chosen)
+        else:
+            assert len(chosen) == SEATS
 
     def follow(self, plan: Plan) -> None:
         if not plan.post_ids:
@@ -187,15 +175,8 @@ class Planning(RuleBasedStateMachine):
 
     # The model
 
-    def next_turn(self) -> int:
-        self.turn += 1
-        return self.turn
-
     def askable(self) -> dict[PostId, Known]:
         return {post_id: known for post_id, known in self.posts.items() if not known.in_flight}
-
-    def worth(self, known: Known) -> float:
-        return known.gain(self.now) + (known.due <= self.now)
 
     def leaves(self, at: float) -> bool:
         due = sorted(known.due for known in self.askable().values() if known.due <= at)
@@ -208,33 +189,5 @@ class Planning(RuleBasedStateMachine):
         return min(full, due[0] + LINGER if due else math.inf)
 
 
-class PlanningByGain(Planning):
-    """The same times; whoever goes, nobody goes twice, and all that are due go where there is room."""
-
-    def make_planner(self) -> Planner:
-        settings_of = BoardGainSettings(
-            top=2,
-            growth_window=Seconds(HOUR),
-            half_growth=Seconds(HALF_GROWTH),
-            tracking_window=Seconds(24 * HOUR),
-            unasked_share=0.34,
-            max_unasked=Seconds(HOUR),
-            retire_chance=1e-3,
-        )
-        return BoardGain([LIKES], settings_of, TIMING)
-
-    def check_seats(self, chosen: list[PostId]) -> None:
-        askable = self.askable()
-        assert len(chosen) == len(set(chosen)) <= SEATS
-        assert set(chosen) <= askable.keys()
-        due = {post_id for post_id, known in askable.items() if known.due <= self.now}
-        if len(due) < SEATS:
-            assert due <= set(chosen)
-        else:
-            assert len(chosen) == SEATS
-
-
 TestPlanning = Planning.TestCase
-TestPlanningByGain = PlanningByGain.TestCase
-TestPlanningByGain.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestPlanning.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

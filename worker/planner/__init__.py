@@ -1,13 +1,11 @@
 """Which Posts the next request asks for. Pure: time, Watchlist and standings in, Post IDs out."""
 
-from worker.planner.age_decay import AgeDecay
 from worker.planner.board_gain import BoardGain, BoardGainSettings
 from worker.planner.explain import Explanation, Stake
 from worker.planner.planner import Plan, Planner, Posts
 from worker.planner.timing import TimingSettings
 
 __all__ = [
-    "AgeDecay",
     "BoardGain",
     "BoardGainSettings",
     "Explanation",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from worker.model import PostId, Seconds, Timestamp
-from worker.planner import AgeDecay, BoardGain, BoardGainSettings, Plan, TimingSettings
+from worker.planner import BoardGain, BoardGainSettings, Plan, TimingSettings
 from worker.planner.curve import Curve
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Growth, Measured
+from worker.planner.timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _NEW: Final = 1
 _MEASURED: Final = 2
+_UNAVAILABLE: Final = 3
 _RETRY: Final = 15.0
 _RANK_FOR: Final = 7.0
 """Seconds that a ranking holds: less than is between two requests of a contract of eight a minute."""
@@ -77,6 +79,12 @@ def _is_askable(columns: Columns, rows: NDArray[np.intp] | slice) -> NDArray[np.
     return askable
 
 
+def _born(columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
+    """A Post was there when it was seen, whatever time its ID holds."""
+    born: FloatArray = np.fmin(columns.created[rows], columns.seen[rows])
+    return born
+
+
 def round_robin() -> Planner:
     """Every Post in turn: those asked longest ago first, new ones before all."""
     return Ranked(lambda _now, posts, rows: -posts.columns.asked[rows])
@@ -88,13 +96,35 @@ def uniform(seed: int) -> Planner:
     return Ranked(lambda _now, _posts, rows: chance.random(len(rows)))
 
 
+def age_decay(timing: TimingSettings, half_growth: Seconds) -> Planner:
+    """New Posts first, then those that are due, and of these the ones of which most growth was not seen yet.
+
+    That is F(age now) less F(age when measured), with F(a) = 1 - 1/(1 + a/half_growth), whatever the counts.
+    """
+    due_at = Timing(timing).due_at
+
+    def rank(now: float, posts: Posts, rows: NDArray[np.intp]) -> FloatArray:
+        columns = posts.columns
+        measured, born = columns.measured[rows], _born(columns, rows)
+        seen = 1 / (1 + np.maximum(measured - born, 0.0) / half_growth)
+        unseen: FloatArray = seen - 1 / (1 + np.maximum(now - born, 0.0) / half_growth)
+        unseen[columns.states[rows] == _UNAVAILABLE] = 0.0
+        # No share is above 1: who is due comes before who is not, new Posts before all, longest wait first.
+        unseen += due_at(columns, rows) <= now
+        new = columns.states[rows] == _NEW
+        unseen[new] = 2.0 + now - columns.seen[rows[new]]
+        return unseen
+
+    return Ranked(rank)
+
+
 def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
     """Those first whose counts have probably grown most since they were measured, whatever the boards are."""
     growth, curve = Growth(metrics, Seconds(3600.0)), Curve(half_growth)
 
     def rank(now: float, posts: Posts, rows: NDArray[np.intp]) -> FloatArray:
         columns = posts.columns
-        born = np.fmin(columns.created[rows], columns.seen[rows])
+        born = _born(columns, rows)
         # Of a new Post no more is known than that it is one.
         gained: FloatArray = PRIOR_COUNT / PRIOR_GROWN * curve.grown(now - born)
         known = columns.states[rows] == _MEASURED
@@ -158,7 +188,7 @@ def make_policy(
         case "uniform":
             return uniform(seed)
         case "age-decay":
-            return AgeDecay(habits.timing, half_growth)
+            return age_decay(habits.timing, half_growth)
         case "growth-only":
             return growth_only(metrics, half_growth)
     raise ValueError(f"{name} is no policy: one of {', '.join(POLICIES)}")

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from worker.model import Standings, Timestamp
-from worker.simulate.policies import Ranked
+from tests.unit.watchlist.making import HOUR, NOW, OLD_ID, counts, later, post, sighting, watchlist
+from worker.model import PostId, Seconds, Standings, Timestamp
+from worker.planner import TimingSettings
+from worker.simulate.policies import Ranked, age_decay
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from worker.model import FloatArray
+    from worker.watchlist import Watchlist
 
 SEATS = 3
 NOBODY = Standings({})
@@ -89,3 +94,67 @@ def test_few_posts_are_all_asked() -> None:
     bench = Bench(2)
     assert bench.asks(0.0) == [2, 1]
     assert bench.asks(0.5) == [2, 1]
+
+
+class TestAgeDecay:
+    """Its order, told by requests for one Post at a time."""
+
+    MIN_INTERVAL, RECHECK = 15.0, 6 * HOUR
+
+    def order(self, posts: Watchlist, seconds: float) -> list[PostId]:
+        timing = TimingSettings(Seconds(2.0), Seconds(self.MIN_INTERVAL), 0.0, Seconds(self.RECHECK))
+        at, policy = later(seconds), age_decay(timing, Seconds(4800.0))
+        asked: list[PostId] = []
+        while batch := policy.plan(at, posts.app, NOBODY, 1).post_ids:
+            posts.app.mark_asked(batch, at)
+            asked += batch
+        return asked
+
+    def measure(self, posts: Watchlist, post_ids: Sequence[PostId], at: float = NOW) -> None:
+        posts.app.mark_asked(post_ids, Timestamp(at))
+        posts.record(counts(dict.fromkeys(post_ids, (1,)), at))
+
+    def test_new_posts_go_before_due_ones_and_the_longest_wait_first(self) -> None:
+        posts = watchlist(post(1), post(2))
+        self.measure(posts, [post(1), post(2)])
+        posts.add(0, [sighting(post(3), seen_at=NOW + 60), sighting(post(4), seen_at=NOW + 50)], later(60))
+        assert self.order(posts, 100)[:2] == [post(4), post(3)]
+
+    def test_due_ones_go_by_the_growth_that_their_age_lets_expect_unseen(self) -> None:
+        ages = (30, 2, 10, 1, 20, 5)
+        by_age = [post(at=NOW - hours * HOUR) for hours in ages]
+        posts = watchlist(*by_age)
+        self.measure(posts, by_age)
+        assert self.order(posts, 100) == [post(at=NOW - hours * HOUR) for hours in sorted(ages)]
+
+    def test_of_equal_age_the_one_measured_longest_ago_goes_first(self) -> None:
+        posts = watchlist(post(1), post(2), post(3))
+        self.measure(posts, [post(1), post(2), post(3)])
+        self.measure(posts, [post(1), post(3)], NOW + 50)
+        assert self.order(posts, 100)[0] == post(2)
+
+    def test_who_is_due_goes_before_who_is_not_however_much_that_one_gains(self) -> None:
+        due, young = post(at=NOW - 40 * HOUR), post(at=NOW - HOUR)
+        posts = watchlist(due, young)
+        self.measure(posts, [due])
+        self.measure(posts, [young], NOW + 10)
+        assert self.order(posts, self.MIN_INTERVAL) == [due, young]
+
+    def test_an_unavailable_post_that_is_not_due_goes_last(self) -> None:
+        gone, other = post(1), post(2)
+        posts = watchlist(gone, other)
+        self.measure(posts, [gone, other])
+        posts.mark_unavailable([gone], NOW)
+        assert self.order(posts, self.RECHECK - 1) == [other, gone]
+
+    def test_an_unavailable_post_that_is_due_goes_first(self) -> None:
+        gone, other = post(1), post(2)
+        posts = watchlist(gone, other)
+        posts.mark_unavailable([gone], NOW)
+        self.measure(posts, [other], NOW + self.RECHECK - 10)
+        assert self.order(posts, self.RECHECK) == [gone, other]
+
+    def test_an_id_without_a_time_is_as_old_as_its_sighting(self) -> None:
+        posts = watchlist(OLD_ID, post(at=NOW - 10 * HOUR))
+        self.measure(posts, [OLD_ID, post(at=NOW - 10 * HOUR)], NOW + 1)
+        assert self.order(posts, 100) == [OLD_ID, post(at=NOW - 10 * HOUR)]

@@ -1,4 +1,4 @@
-"""When a request leaves, and with whom."""
+"""When a request leaves, and when a Post is due: as the planner asks of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.watchlist.making import HOUR, NOW, OLD_ID, counts, later, limits, post, sighting, watchlist
+from tests.unit.watchlist.making import (
+    HOUR,
+    LIKES,
+    NOW,
+    OLD_ID,
+    counts,
+    later,
+    post,
+    sighting,
+    watchlist,
+)
 from worker.model import PostId, Seconds, Standings, Timestamp
-from worker.planner import AgeDecay, Plan, TimingSettings
+from worker.planner import BoardGain, BoardGainSettings, Plan, TimingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,19 +30,26 @@ LINGER, MIN_INTERVAL, RECHECK = 2.0, 15.0, 6 * HOUR
 SEATS = 4
 
 
-def policy(interval_growth: float = 0.0) -> AgeDecay:
-    return AgeDecay(
-        TimingSettings(
-            linger=Seconds(LINGER),
-            min_interval=Seconds(MIN_INTERVAL),
-            interval_growth=interval_growth,
-            recheck_unavailable=Seconds(RECHECK),
-        ),
-        Seconds(4800.0),
+def policy(interval_growth: float = 0.0) -> BoardGain:
+    timing = TimingSettings(
+        linger=Seconds(LINGER),
+        min_interval=Seconds(MIN_INTERVAL),
+        interval_growth=interval_growth,
+        recheck_unavailable=Seconds(RECHECK),
     )
+    habits = BoardGainSettings(
+        top=2,
+        growth_window=HOUR,
+        half_growth=Seconds(4800.0),
+        tracking_window=Seconds(48 * HOUR),
+        unasked_share=0.0,
+        max_unasked=Seconds(24 * HOUR),
+        retire_chance=0.0,
+    )
+    return BoardGain([LIKES], habits, timing)
 
 
-def plan(planner: AgeDecay, posts: Watchlist, seconds: float = 0.0) -> Plan:
+def plan(planner: BoardGain, posts: Watchlist, seconds: float = 0.0) -> Plan:
     """The plan so many seconds from now."""
     return planner.plan(later(seconds), posts.app, Standings({}), SEATS)
 
@@ -59,9 +76,11 @@ class TestWhenARequestLeaves:
     def test_with_nothing_tracked_there_is_nothing_to_wait_for(self) -> None:
         assert plan(policy(), watchlist()) == Plan((), Timestamp(math.inf), 0)
 
-    def test_a_seatful_of_new_posts_leaves_at_once_in_the_order_they_came(self) -> None:
+    def test_a_seatful_of_new_posts_leaves_at_once(self) -> None:
         everyone = [post(number) for number in (5, 3, 9, 1, 7)]
-        assert plan(policy(), watchlist(*everyone)) == Plan(everyone[:SEATS], NOW, SEATS)
+        asked = set(plan(policy(), watchlist(*everyone)).post_ids)
+        assert len(asked) == SEATS
+        assert asked <= set(everyone)
 
     def test_fewer_wait_until_the_first_one_has_waited_the_linger(self) -> None:
         posts = watchlist(post(1))
@@ -88,9 +107,7 @@ class TestWhenARequestLeaves:
         assert plan(planner, posts, MIN_INTERVAL).post_ids == ()
         see(posts, [post(3), post(4)], MIN_INTERVAL + 0.5)
         left = plan(planner, posts, MIN_INTERVAL + 0.5)
-        assert left.post_ids[:2] == [post(3), post(4)]
         assert set(left.post_ids) == {post(1), post(2), post(3), post(4)}
-        assert left.due == 4
 
     def test_a_seatful_of_due_posts_leaves_when_the_last_of_them_is_due(self) -> None:
         posts, planner = watchlist(*(post(number) for number in range(SEATS))), policy()
@@ -121,7 +138,7 @@ class TestWhenARequestLeaves:
         assert plan(planner, posts, MIN_INTERVAL).due == 1
         see(posts, [post(2), post(3), post(4)], MIN_INTERVAL)
         left = plan(planner, posts, MIN_INTERVAL)
-        assert left.due == SEATS
+        assert len(left.post_ids) == SEATS
         posts.app.mark_asked(left.post_ids, later(MIN_INTERVAL))
         see(posts, [post(5)], MIN_INTERVAL)
         assert plan(planner, posts, MIN_INTERVAL) == Plan((), later(MIN_INTERVAL + LINGER), 1)
@@ -168,7 +185,7 @@ class TestWhenARequestLeaves:
 
 
 class TestWhenAPostIsDue:
-    def due_at(self, planner: AgeDecay, posts: Watchlist, post_id: PostId) -> float:
+    def due_at(self, planner: BoardGain, posts: Watchlist, post_id: PostId) -> float:
         return planner.due_at(posts.columns, posts.row(post_id)) - NOW
 
     def test_an_older_post_is_due_later(self) -> None:
@@ -204,65 +221,3 @@ class TestWhenAPostIsDue:
     ) -> None:
         posts, planner = measured(strange, at=NOW + HOUR), policy(interval_growth=0.5)
         assert self.due_at(planner, posts, strange) == HOUR + HOUR / 2
-
-
-class TestWhoGoes:
-    def test_new_posts_go_before_due_ones(self) -> None:
-        posts = measured(post(1), post(2), post(3), post(4))
-        see(posts, [post(5)], 100)
-        assert plan(policy(), posts, 100).post_ids[0] == post(5)
-
-    def test_due_ones_go_by_what_their_age_lets_expect_unseen(self) -> None:
-        ages = (30, 2, 10, 1, 20, 5)
-        by_age = [post(at=NOW - hours * HOUR) for hours in ages]
-        right = [post(at=NOW - hours * HOUR) for hours in sorted(ages)]
-        assert plan(policy(), measured(*by_age), 100).post_ids == right[:SEATS]
-
-    def test_of_equal_age_the_one_measured_longest_ago_goes_first(self) -> None:
-        posts = measured(post(1), post(2), post(3))
-        measure(posts, [post(1), post(3)], NOW + 50)
-        assert plan(policy(), posts, 100).post_ids[0] == post(2)
-
-    def test_empty_seats_are_filled_with_those_that_gain_most(self) -> None:
-        due, *others = (post(at=NOW - hours * HOUR) for hours in (40, 30, 3, 20, 2, 1))
-        posts = watchlist(due, *others)
-        measure(posts, [due], NOW)
-        measure(posts, others, NOW + 10)
-        left = plan(policy(), posts, MIN_INTERVAL + LINGER)
-        right = [due, *(post(at=NOW - hours * HOUR) for hours in (1, 2, 3))]
-        assert (left.post_ids, left.due) == (right, 1)
-
-    def test_no_seat_goes_to_a_post_that_gains_nothing(self) -> None:
-        due, fresh, gone = post(1), post(2), post(3)
-        posts = watchlist(due, fresh, gone)
-        measure(posts, [due], NOW)
-        measure(posts, [fresh], NOW + MIN_INTERVAL + LINGER)
-        posts.mark_unavailable([gone], NOW)
-        assert plan(policy(), posts, MIN_INTERVAL + LINGER).post_ids == [due]
-
-    def test_a_due_look_at_an_unavailable_post_goes_before_fillers(self) -> None:
-        gone, filler = post(1), post(2)
-        posts = watchlist(gone, filler)
-        posts.mark_unavailable([gone], NOW)
-        measure(posts, [filler], NOW + RECHECK - 10)
-        assert plan(policy(), posts, RECHECK + LINGER).post_ids == [gone, filler]
-
-    def test_an_old_post_whose_gain_is_lost_in_rounding_is_asked_for_when_due(self) -> None:
-        ancient = OLD_ID
-        posts = watchlist(ancient, bounds=limits(tracking_window=10 * HOUR))
-        measure(posts, [ancient], NOW + 1e9)
-        assert plan(policy(), posts, 1e9 + MIN_INTERVAL + LINGER).post_ids == [ancient]
-
-    def test_the_same_calls_give_the_same_plans(self) -> None:
-        def plans() -> list[Plan]:
-            posts, planner = measured(*(post(number) for number in range(20))), policy()
-            made = []
-            for second in range(0, 200, 7):
-                made.append(plan(planner, posts, second))
-                if made[-1].post_ids:
-                    measure(posts, made[-1].post_ids, NOW + second)
-            return made
-
-        first = plans()
-        assert first == plans()
-        assert any(made.post_ids for made in first)
