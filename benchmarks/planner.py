@@ -20,11 +20,13 @@ from typing import Any, Final
 import orjson
 
 from worker.simulate.experiment import run
-from worker.simulate.policies import POLICIES
+from worker.simulate.policies import POLICIES, SIMPLE
 from worker.simulate.report import json_line
 from worker.simulate.wanted import Wanted
 
 _FEW: Final = ("planner", "round-robin")
+_ALL: Final = ("planner", *SIMPLE)
+_FIXED: Final = ("planner", "planner-fixed", "round-robin")
 _FIVE: Final = ["favorites", "retweets", "replies", "quote_tweets", "video_views"]
 _BUDGETS: Final = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 _SMALL: Final = [0.1, 0.25, 1.0]
@@ -41,14 +43,14 @@ class _World:
 
 
 WORLDS: Final = {
-    "real": _World(budgets=_BUDGETS, policies=POLICIES, real=True),
+    "real": _World(budgets=_BUDGETS, policies=_ALL, real=True),
     "real-5-metrics": _World({"metrics": _FIVE}, real=True),
     "real-large-campaign": _World({"largest": 0.9}, real=True),
     "real-attack": _World({"attack": 50_000}, real=True),
     "real-429": _World({"refused": 1800.0}, real=True),
-    "synthetic": _World(budgets=_BUDGETS, policies=POLICIES),
-    "synthetic-fast": _World({"half_growth": 1200.0}),
-    "synthetic-slow": _World({"half_growth": 19_200.0}),
+    "synthetic": _World(budgets=_BUDGETS, policies=_ALL),
+    "synthetic-fast": _World({"half_growth": 1200.0}, policies=_FIXED),
+    "synthetic-slow": _World({"half_growth": 19_200.0}, policies=_FIXED),
     "synthetic-waves": _World({"waves": 0.2}),
     "synthetic-falls": _World({"falls": 0.05}),
 }
@@ -58,7 +60,7 @@ them, the attack 50,000 dead Posts in ten minutes, and 429 is answered for half 
 Also ``big``: 1,000,000 live Posts in 500 campaigns, 5 metrics; only if it is named: it takes hours."""
 
 BIG: Final = _World(
-    {"live_posts": 1_000_000, "campaigns": 500, "metrics": _FIVE}, [5.0, 20.0, 60.0], policies=POLICIES
+    {"live_posts": 1_000_000, "campaigns": 500, "metrics": _FIVE}, [5.0, 20.0, 60.0], policies=_ALL
 )
 
 

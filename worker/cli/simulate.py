@@ -40,7 +40,7 @@ def simulate(  # noqa: PLR0917 -- a command has its options as arguments
         str,
         typer.Option(
             metavar="NAMES",
-            help="planner, round-robin, uniform, age-decay, growth-only; commas between.",
+            help="planner, planner-fixed, round-robin, uniform, age-decay, growth-only; commas between.",
             rich_help_panel=_RUN,
         ),
     ] = "planner,round-robin",

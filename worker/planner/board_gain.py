@@ -73,7 +73,8 @@ class BoardGainSettings:
     Post may reach a board. ``unasked_share``: of the seats, one half for those Posts that were not asked for
     the longest, and one for those drawn at random. ``max_unasked``: see ``LongestUnasked``.
     ``retire_chance``: see ``Hopeless``; 0 for planners that do not know all boards of their Posts.
-    ``free_seats``: whether seats that are left go to Posts that are not due.
+    ``free_seats``: whether seats that are left go to Posts that are not due. ``learn``: whether the half of
+    the growth is learned.
     """
 
     top: int

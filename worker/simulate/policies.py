@@ -157,7 +157,9 @@ USUAL_HABITS: Final = Habits(
     retire_chance=1e-4,
 )
 
-POLICIES: Final = ("planner", "round-robin", "uniform", "age-decay", "growth-only")
+SIMPLE: Final = ("round-robin", "uniform", "age-decay", "growth-only")
+POLICIES: Final = ("planner", "planner-fixed", *SIMPLE)
+"""``planner-fixed``: the half of the growth stays as assumed. It shows what learning it brings."""
 
 
 def make_policy(
@@ -172,7 +174,7 @@ def make_policy(
 ) -> Planner:
     """A policy by its name, which is one of ``POLICIES``."""
     match name:
-        case "planner":
+        case "planner" | "planner-fixed":
             settings = BoardGainSettings(
                 top,
                 Seconds(3600.0),
@@ -181,6 +183,7 @@ def make_policy(
                 unasked_share=habits.unasked_share,
                 max_unasked=habits.max_unasked,
                 retire_chance=habits.retire_chance,
+                learn=name == "planner",
             )
             return BoardGain(metrics, settings, habits.timing, seed=seed)
         case "round-robin":

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from worker.model import ALL, Campaign, MetricName, Seconds
-from worker.simulate.experiment import Estimate, Outcome, Plan, Row, run, summarise
+from worker.planner import BoardGain
+from worker.simulate.experiment import Estimate, Outcome, Plan, Row, prepare, run, summarise
 from worker.simulate.judge import Judge
 from worker.simulate.policies import POLICIES, make_policy
 from worker.simulate.population import Histories, Population
@@ -63,8 +64,19 @@ class TestPolicies:
         assert rare.requests.mean < 0.5 * usual.requests.mean
 
     def test_a_policy_must_have_a_name(self) -> None:
-        with pytest.raises(ValueError, match="one of planner, round-robin"):
+        with pytest.raises(ValueError, match="one of planner, planner-fixed, round-robin"):
             make_policy("best", [LIKES], top=10, window=Seconds(3600.0), half_growth=Seconds(600.0), seed=1)
+
+    def test_only_the_planner_that_is_not_fixed_learns_how_posts_grow(self) -> None:
+        plan = small(half_growth="20m", least_size=50)
+        halves = {}
+        for policy in ("planner", "planner-fixed"):
+            simulation = prepare(plan, policy, 2.0, 1)
+            simulation.go()
+            assert isinstance(simulation.planner, BoardGain)
+            halves[policy] = simulation.planner.curve.half
+        assert halves["planner-fixed"] == pytest.approx(4800)
+        assert 600 <= halves["planner"] <= 2400
 
     def test_while_the_api_refuses_nothing_is_asked(self) -> None:
         plan = small(policy="planner", requests_per_minute="1")
