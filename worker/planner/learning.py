@@ -24,6 +24,9 @@ _PRIOR: Final = 10.0
 """How much likelier, in log likelihood, the half of the settings is than one a factor of 2 off."""
 _BETTER: Final = 5.0
 """In log likelihood: so much better must another curve be to be taken."""
+_LONGER: Final = 0.25
+"""In log likelihood, of each growth: by how much a half twice as long as that of the settings must be better.
+One that is too long costs recall; one that is too short costs next to nothing."""
 _LEAST_GAIN: Final = 1.0
 """Growth that is expected to be less tells nothing."""
 
@@ -32,8 +35,7 @@ class CurveLearner:
     """Weighs curves by how well each would have forecast the gains that were measured.
 
     A quasi-likelihood (Wedderburn 1974): a gain has the mean and the variance of ``gain``, whatever its
-    distribution. The tail of the curve, and how much growth varies around it, are as given: learned from
-    Posts that were chosen to be asked, they came out too narrow, and cost more recall than they brought.
+    distribution. The tail of the curve, and how much growth varies around it, are as given: see decision 19.
     """
 
     def __init__(self, half: Seconds, tail: float, dispersion: float) -> None:
@@ -41,7 +43,9 @@ class CurveLearner:
         self._curves = [Curve(Seconds(half * factor), tail) for factor in _FACTORS]
         self._chosen = len(_FACTORS) // 2
         self._said = np.zeros(len(_FACTORS))
-        self._prior = -_PRIOR * np.abs(np.log2(np.array(_FACTORS)))
+        doublings = np.log2(np.array(_FACTORS))
+        self._prior = -_PRIOR * np.abs(doublings)
+        self._price = _LONGER * np.maximum(doublings, 0.0)
         self._heard = 0.0
 
     @property
@@ -67,7 +71,7 @@ class CurveLearner:
         if self._heard > _MEMORY:
             self._said *= _MEMORY / self._heard
             self._heard = _MEMORY
-        score = self._said + self._prior
+        score = self._said + self._prior - self._price * self._heard
         best = int(score.argmax())
         if score[best] - score[self._chosen] > _BETTER:
             self._chosen = best
