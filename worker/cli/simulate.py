@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from worker.cli.common import BAD_SETTINGS
-from worker.starting import interrupted_at_once
+from worker.starting import INTERRUPTED, interrupted_at_once, terminated_as_interrupted
 
+_FAILED = 1
 _WORLD = "The world"
 _RUN = "What is run"
 
@@ -87,14 +88,15 @@ def simulate(  # noqa: PLR0917 -- a command has its options as arguments
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="An object a line, instead of a table.")] = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A plot too: .png or .svg (needs the extra plot).")
+        Path | None,
+        typer.Option(metavar="FILE", help="A plot too: .png, .svg or .pdf (needs the extra plot)."),
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", help="Runs at the same time; 0: one a CPU.", min=0)] = 0,
 ) -> None:
     """How right boards would be: policies against budgets, in a world like yours. docs/planner.md."""
     with interrupted_at_once():
         from worker.simulate.cascades import CascadesError
-        from worker.simulate.console import show
+        from worker.simulate.console import PlotError, show
         from worker.simulate.wanted import UsageError, wanted
     try:
         plan = wanted(
@@ -121,7 +123,14 @@ def simulate(  # noqa: PLR0917 -- a command has its options as arguments
             refused=refused,
             cascades=cascades,
         ).plan()
-        show(plan, as_json=as_json, plot_to=plot, jobs=jobs or os.cpu_count() or 1)
+        with terminated_as_interrupted():
+            show(plan, as_json=as_json, plot_to=plot, jobs=jobs or os.cpu_count() or 1)
     except (UsageError, CascadesError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_SETTINGS) from None
+    except PlotError as error:
+        typer.echo(f"simulate: {error}", err=True)
+        raise typer.Exit(_FAILED) from None
+    except KeyboardInterrupt:
+        typer.echo("simulate: interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from None

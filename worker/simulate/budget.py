@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.simulate.experiment import Estimate, estimate, run, run_each, summarise
+from worker.simulate.experiment import estimate, run_each, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.simulate.experiment import Outcome, Plan, Row, Told
+    from worker.simulate.experiment import Estimate, Row, Told
+    from worker.simulate.scaling import Scaled
 
 _STEP: Final = math.sqrt(2.0)
 """Between two budgets that are tried."""
@@ -40,7 +41,7 @@ class Answer:
 
 
 def find_budget(
-    plan: Plan,
+    made: Scaled,
     recall: float,
     jobs: int,
     tried: Callable[[Row], None] | None = None,
@@ -49,7 +50,8 @@ def find_budget(
     """Try budgets, a factor of 1.4 apart, until each seed's recall is below in one and above in the next.
 
     Args:
-        plan: with one policy; its budgets are not looked at.
+        made: the plan, with one policy; its budgets are not looked at. All that is told and answered is of
+            the world that it stands for.
         recall: what is to be reached, below 1.
         jobs: runs at the same time.
         tried: called with what came of each budget, as soon as it is known.
@@ -58,43 +60,78 @@ def find_budget(
     Raises:
         NotReachedError: even far more requests do not suffice.
     """
-    outcomes: dict[int, list[Outcome]] = {}
-
-    def recalls(step: int) -> list[float]:
-        if step not in outcomes:
-            budget = _budget(plan, step)
-            one = replace(plan, requests_per_minute=(budget,))
-            _, _, outcomes[step] = next(run_each(one, jobs, told))
-            if tried is not None:
-                tried(summarise(plan.policies[0], budget, outcomes[step]))
-        return [outcome.recall for outcome in outcomes[step]]
-
+    search = _Search(made, jobs, tried, told)
     above = below = 0
-    while min(recalls(above)) < recall:
+    while min(search.recalls(above)) < recall:
         above += 1
         if above > _MOST_STEPS:
-            most, reached = _budget(plan, above - 1), min(recalls(above - 1))
+            most, reached = search.budget(above - 1), min(search.recalls(above - 1))
             raise NotReachedError(
                 f"{recall:g} is not reached: with {most:g} requests a minute the recall is {reached:.4f}"
             )
-    while max(recalls(below)) >= recall and _budget(plan, below - 1) >= _LEAST:
+    while max(search.recalls(below)) >= recall and search.budget(below - 1) >= _LEAST:
         below -= 1
-    steps = range(below, above + 1)
-    for step in steps:
-        recalls(step)
-    needed = [
-        _crossing(plan, [(step, recalls(step)[seed]) for step in steps], recall) for seed in range(plan.seeds)
-    ]
-    found = estimate(needed)
-    within = 0.0 if math.isnan(found.within) else found.within
-    rows = [summarise(plan.policies[0], _budget(plan, step), outcomes[step]) for step in sorted(outcomes)]
-    enough = found.mean + within
-    if all(not math.isclose(enough, row.requests_per_minute) for row in rows):
-        confirmed = next(run(replace(plan, requests_per_minute=(enough,)), jobs, told))
-        rows = sorted([*rows, confirmed], key=lambda row: row.requests_per_minute)
-        if tried is not None:
-            tried(confirmed)
-    return Answer(recall, found, enough, rows)
+    needed = estimate(search.crossings(range(below, above + 1), recall))
+    enough = needed.mean + (0.0 if math.isnan(needed.within) else needed.within)
+    return Answer(recall, needed, enough, search.rows_with(enough))
+
+
+class _Search:
+    """Budgets by steps, each run once. They are those of the world that is stood for."""
+
+    def __init__(
+        self, made: Scaled, jobs: int, tried: Callable[[Row], None] | None, told: Told | None
+    ) -> None:
+        self._made, self._jobs = made, jobs
+        self._tried, self._told = tried, told
+        self._recalls: dict[int, list[float]] = {}
+        self._rows: list[Row] = []
+
+    def budget(self, step: int) -> float:
+        """Step 0 asks for each Post twice in the window."""
+        arrivals = self._made.plan.world.arrivals
+        twice = 2.0 * arrivals.live_posts / self._made.scale / self._made.plan.seats * 60.0 / arrivals.window
+        return float(twice * _STEP**step)
+
+    def recalls(self, step: int) -> list[float]:
+        """Of each seed, in their order."""
+        if step not in self._recalls:
+            self._recalls[step] = self._run(self.budget(step))
+        return self._recalls[step]
+
+    def crossings(self, steps: Sequence[int], recall: float) -> list[float]:
+        """Where each seed's recall passes what is wanted."""
+        seeds = range(self._made.plan.seeds)
+        return [
+            self._crossing([(step, self.recalls(step)[seed]) for step in steps], recall) for seed in seeds
+        ]
+
+    def rows_with(self, budget: float) -> list[Row]:
+        """All that were run, ascending, this one among them."""
+        if all(not math.isclose(budget, row.requests_per_minute) for row in self._rows):
+            self._run(budget)
+        return sorted(self._rows, key=lambda row: row.requests_per_minute)
+
+    def _crossing(self, reached: Sequence[tuple[int, float]], recall: float) -> float:
+        """Between two budgets, by their logarithm."""
+        last = max((place for place, (_, one) in enumerate(reached) if one < recall), default=-1)
+        if last < 0:
+            return self.budget(reached[0][0])
+        (step, low), (_, high) = reached[last], reached[last + 1]
+        share = float(np.clip((recall - low) / max(high - low, 1e-12), 0.0, 1.0))
+        return float(self.budget(step) * _STEP**share)
+
+    def _run(self, budget: float) -> list[float]:
+        def told(policy: str, _scaled: float, done: int) -> None:
+            if self._told is not None:
+                self._told(policy, budget, done)
+
+        policy, requests, outcomes = next(run_each(self._made.under(budget), self._jobs, told))
+        row = self._made.whole_row(summarise(policy, requests, outcomes), budget)
+        self._rows.append(row)
+        if self._tried is not None:
+            self._tried(row)
+        return [outcome.recall for outcome in outcomes]
 
 
 def to_sign_for(enough: float, headroom: float) -> float:
@@ -109,19 +146,3 @@ def to_sign_for(enough: float, headroom: float) -> float:
         if left * (requests + 1) > 1.0:
             return max(1.0 / left, float(requests) if requests > 1 else 0.0)
         requests += 1
-
-
-def _budget(plan: Plan, step: int) -> float:
-    """Step 0 asks for each Post twice in the window."""
-    arrivals = plan.world.arrivals
-    return float(2.0 * arrivals.live_posts / 250.0 * 60.0 / arrivals.window * _STEP**step)
-
-
-def _crossing(plan: Plan, reached: Sequence[tuple[int, float]], recall: float) -> float:
-    """Where the recall passes what is wanted: between two budgets, by their logarithm."""
-    last = max((place for place, (_, one) in enumerate(reached) if one < recall), default=-1)
-    if last < 0:
-        return _budget(plan, reached[0][0])
-    (step, low), (_, high) = reached[last], reached[last + 1]
-    share = float(np.clip((recall - low) / max(high - low, 1e-12), 0.0, 1.0))
-    return float(_budget(plan, step) * _STEP**share)

@@ -54,7 +54,8 @@ def read_cascades(path: Path) -> list[FloatArray]:
     try:
         found = [_cascade(line, f"{path}:{number}") for number, line in _lines(path) if line.strip()]
     except (OSError, EOFError, zlib.error) as error:
-        raise CascadesError(f"{path} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise CascadesError(f"{path} cannot be read: {why}") from error
     if not found:
         raise CascadesError(f"{path} has no cascade: give a JSON object a line, with retweet_s")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -21,16 +20,23 @@ from worker.simulate.report import (
     table_line,
     table_row,
 )
+from worker.simulate.scaling import scaled
 from worker.simulate.waiting import waiting
 from worker.simulate.wanted import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from worker.simulate.budget import Answer
     from worker.simulate.experiment import Plan, Row
     from worker.simulate.own_report import Own
 
 _PLOTS: Final = (".png", ".svg", ".pdf")
+
+
+class PlotError(Exception):
+    """The plot could not be written after all. What was found was told before."""
 
 
 def can_plot(path: Path) -> None:
@@ -45,10 +51,31 @@ def can_plot(path: Path) -> None:
         raise UsageError(f"--plot: there is no folder {path.parent}")
     if path.is_dir():
         raise UsageError(f"--plot: {path} is a folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not _can_write(path):
         raise UsageError(f"--plot: {path} cannot be written")
     if find_spec("matplotlib") is None:
         raise UsageError("--plot needs matplotlib: pip install 'top-tweets[plot]'")
+
+
+def _can_write(path: Path) -> bool:
+    """By trying, as rights do not tell of every file system."""
+    there = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _draw(rows: Sequence[Row], path: Path, plan: Plan, answer: Answer | None = None) -> None:
+    try:
+        plot(rows, path, _title(plan), answer)
+    except OSError as error:
+        raise PlotError(f"the plot cannot be written to {path}: {error.strerror or error}") from error
+    typer.echo(f"plotted: {path}", err=True)
 
 
 def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
@@ -56,6 +83,7 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
 
     Raises:
         UsageError: the plot cannot be drawn; found out before anything is run.
+        PlotError: it cannot be written after all.
     """
     if plot_to is not None:
         can_plot(plot_to)
@@ -68,24 +96,37 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
             told.stop()
             typer.echo(json_line(row) if as_json else table_row(row))
     if plot_to is not None:
-        plot(rows, plot_to, _title(plan))
-        typer.echo(f"plotted: {plot_to}", err=True)
+        _draw(rows, plot_to, plan)
 
 
 def show_budget(
-    plan: Plan, recall: float, own: Own | None, *, as_json: bool, plot_to: Path | None, jobs: int
+    plan: Plan,
+    recall: float,
+    own: Own | None,
+    *,
+    most_posts: int,
+    as_json: bool,
+    plot_to: Path | None,
+    jobs: int,
 ) -> None:
     """Find the contract that suffices, and tell what was measured and tried on the way.
 
     Raises:
         UsageError: the plot cannot be drawn; found out before anything is run.
+        PlotError: it cannot be written after all.
         NotReachedError: no contract suffices.
     """
     if plot_to is not None:
         can_plot(plot_to)
+    made = scaled(plan, most_posts)
     if not as_json:
         if own is not None:
             typer.echo(f"{own.measured_text()}\nsimulated: {_title(plan)}, {_boards(plan)}\n")
+        if made.scale < 1.0:
+            typer.echo(
+                f"{plan.world.arrivals.live_posts:,} Posts in the window are many: worlds of {most_posts:,} "
+                f"stand for them, asked for as often (--most-posts).\n"
+            )
         typer.echo(table_line(HEADER))
     with waiting(plan) as told:
 
@@ -94,16 +135,15 @@ def show_budget(
             if not as_json:
                 typer.echo(table_row(row))
 
-        answer = find_budget(plan, recall, jobs, tried, told.tell)
+        answer = find_budget(made, recall, jobs, tried, told.tell)
     headroom = (
         Engagement.model_fields["headroom"].default if own is None else own.settings.engagement.headroom
     )
-    typer.echo(answer_json(answer, headroom, own) if as_json else answer_text(answer, headroom))
+    typer.echo(answer_json(answer, headroom, own, made.scale) if as_json else answer_text(answer, headroom))
     if own is not None and not as_json:
         typer.echo(own.verdict_text(answer))
     if plot_to is not None:
-        plot(answer.rows, plot_to, _title(plan))
-        typer.echo(f"plotted: {plot_to}", err=True)
+        _draw(answer.rows, plot_to, plan, answer)
 
 
 def _boards(plan: Plan) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -14,6 +13,7 @@ import numpy as np
 
 from worker.model import Seconds
 from worker.simulate.policies import USUAL_HABITS, make_policy
+from worker.simulate.pool import simulating
 from worker.simulate.simulation import Contract, Simulation, Span
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Plan:
 
     ``half_growth``: what the policies assume, in seconds, whatever the world is like. ``refused``: spans in
     seconds in which the API answers 429 to all. ``habits``: the planner's settings.
+    ``seats``: Posts that a request asks for, at most.
     """
 
     world: World
@@ -45,6 +46,7 @@ class Plan:
     half_growth: float = 4800.0
     refused: tuple[tuple[float, float], ...] = ()
     habits: Habits = USUAL_HABITS
+    seats: int = 250
 
 
 class Outcome(NamedTuple):
@@ -96,7 +98,7 @@ def run_each(plan: Plan, jobs: int, told: Told | None = None) -> Iterator[tuple[
     """The same, with what came of each seed, in the order of the seeds."""
     settings = list(product(plan.policies, plan.requests_per_minute))
     tasks = [(policy, budget, seed) for policy, budget in settings for seed in range(1, plan.seeds + 1)]
-    with ProcessPoolExecutor(jobs) as pool:
+    with simulating(jobs) as pool:
         outcomes = pool.map(partial(run_one, plan), *zip(*tasks, strict=True))
         for policy, budget in settings:
             done = list[Outcome]()
@@ -128,7 +130,7 @@ def prepare(
     return Simulation(
         plan.world.populate(seed, begins, ends),
         planner,
-        Contract(requests_per_minute, refused=plan.refused),
+        Contract(requests_per_minute, plan.seats, plan.refused),
         Span(begins, 0.0, ends),
         top=plan.top,
         window=plan.world.arrivals.window,

@@ -36,6 +36,8 @@ _AUDITED: Final = 0.05
 _NO_AUDIT: Final = (
     "With so few requests a running worker cannot say how right its boards are: not enough data for an audit."
 )
+_MOST_TICKS: Final = 8
+_WANTED: Final[dict[str, Any]] = {"color": "0.4", "linestyle": "--", "linewidth": 1.0}
 _NOTHING: Final = "-"
 """Where no board was ever looked at."""
 
@@ -89,8 +91,11 @@ def answer_text(answer: Answer, headroom: float) -> str:
     )
 
 
-def answer_json(answer: Answer, headroom: float, own: Own | None) -> bytes:
-    """The same for programs: one object, with what was measured where something was."""
+def answer_json(answer: Answer, headroom: float, own: Own | None, scale: float = 1.0) -> bytes:
+    """The same for programs: one object, with what was measured where something was.
+
+    ``scale``: Posts of a simulated world for each of the world that it stands for.
+    """
     measured = {} if own is None else {"measured": own.measured_json(), "contract": own.verdict_json(answer)}
     return orjson.dumps(
         measured
@@ -100,6 +105,7 @@ def answer_json(answer: Answer, headroom: float, own: Own | None) -> bytes:
             "sign_for": to_sign_for(answer.enough, headroom),
             "needed": answer.needed.mean,
             "needed_within": _known(answer.needed.within),
+            "scale": scale,
             "tried": [_told(row) for row in answer.rows],
         }
     )
@@ -131,11 +137,14 @@ def _told(row: Row) -> dict[str, Any]:
     return told
 
 
-def plot(rows: Sequence[Row], path: Path, title: str) -> None:
-    """Recall, and the mean error of shown counts, against requests a minute: PNG or SVG by the path's end.
+def plot(rows: Sequence[Row], path: Path, title: str, answer: Answer | None = None) -> None:
+    """Recall, and the mean error of shown counts, against requests a minute; PNG, SVG or PDF by its end.
+
+    ``answer``: lines for the recall that was wanted, and for the budget that suffices.
 
     Raises:
         ImportError: matplotlib is not installed.
+        OSError: the path cannot be written.
         ValueError: the path's end names no format of matplotlib.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 -- of the extra "plot", and slow: only to draw
@@ -154,10 +163,22 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> None:
     below.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
     below.set_xlabel("requests a minute")
     below.set_xscale("log")
+    _tick(below, sorted({row.requests_per_minute for row in rows}))
     for axes in (above, below):
         axes.grid(visible=True, alpha=0.3)
+        if answer is not None:
+            axes.axvline(answer.enough, **_WANTED, label=f"{_number(answer.enough)} suffice")
+    if answer is not None:
+        above.axhline(answer.recall, **_WANTED)
     above.legend()
     figure.savefig(path)
+
+
+def _tick(axes: Axes, budgets: Sequence[float]) -> None:
+    """At budgets that were tried: the usual marks of a logarithmic axis collide, and nobody tried them."""
+    shown = budgets[:: math.ceil(len(budgets) / _MOST_TICKS)]
+    axes.set_xticks(shown, [_number(budget) for budget in shown])
+    axes.set_xticks([], minor=True)
 
 
 def _draw(axes: Axes, budgets: Sequence[float], estimates: Sequence[Estimate], label: str) -> None:
@@ -187,7 +208,9 @@ def _rounded_up(value: float) -> str:
 
 
 def _with_interval(estimate: Estimate, shape: str) -> str:
+    """Of a share: an interval of two worlds may be wider than there are shares."""
     if math.isnan(estimate.mean):
         return _NOTHING
     mean = shape.format(estimate.mean)
-    return mean if math.isnan(estimate.within) else f"{mean} ± {shape.format(estimate.within)}"
+    within = min(estimate.within, max(estimate.mean, 1.0 - estimate.mean))
+    return mean if math.isnan(estimate.within) else f"{mean} ± {shape.format(within)}"

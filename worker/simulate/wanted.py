@@ -36,7 +36,7 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-Budget = Annotated[float, Field(gt=0, le=100_000)]
+Budget = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -122,6 +122,8 @@ def live_posts(posts_per_day: float, window: str) -> int:
     Raises:
         UsageError: the window is no duration, or there are too few Posts, or too many.
     """
+    if not posts_per_day > 0:
+        raise UsageError(f"--posts-per-day: it must be more than 0 (it is {posts_per_day:g})")
     try:
         live = posts_per_day * parse_duration(window) / 86_400.0
     except ValueError as error:

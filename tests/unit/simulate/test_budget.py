@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,10 +18,13 @@ from worker.engagement import Limit
 from worker.simulate.budget import Answer, find_budget, to_sign_for
 from worker.simulate.experiment import Estimate, run
 from worker.simulate.report import answer_text
+from worker.simulate.scaling import Scaled, scaled
 from worker.simulate.sought import Sought
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from worker.simulate.experiment import Row
 
 SMALL: Final = (
     *("--posts-per-day=1000", "--campaigns=3", "--top=5", "--window=24h"),
@@ -80,9 +84,46 @@ def test_programs_are_told_the_same_and_it_is_drawn(tmp_path: Path) -> None:
 
 def test_a_higher_recall_takes_more_requests() -> None:
     plan = Sought(posts_per_day=1000.0, campaigns=3, top=5, hours=3.0, seeds=1).plan()
-    needed = [find_budget(plan, recall, jobs=1).enough for recall in (0.8, 0.95, 0.99)]
+    needed = [find_budget(Scaled(plan, 1.0), recall, jobs=1).enough for recall in (0.8, 0.95, 0.99)]
     assert needed == sorted(needed)
     assert needed[0] < needed[2]
+
+
+def test_a_large_world_is_scaled_down_and_told_of_as_it_is() -> None:
+    whole = Sought(posts_per_day=6000.0, campaigns=2, top=5, hours=3.0, seeds=2).plan()
+    rows: list[Row] = []
+    runs: set[float] = set()
+    found = [
+        find_budget(scaled(whole, most), 0.95, 1, rows.append, lambda _policy, one, _done: runs.add(one))
+        for most in (6000, 2000)
+    ]
+    # As many places on boards have fewer seats to share: it takes rather more.
+    assert 0.8 * found[0].enough < found[1].enough < 3 * found[0].enough
+    # The budgets that are told are those of the whole world, and so is the number of requests.
+    assert {row.requests_per_minute for row in rows} == runs
+    for row in rows:
+        assert row.requests.mean == pytest.approx(row.requests_per_minute * 27 * 60, rel=0.05)
+        assert row.asked.mean == pytest.approx(250 * row.requests.mean, rel=0.05)
+
+
+@given(st.floats(0.001, 10_000), st.integers(1000, 200_000))
+def test_scaled_down_posts_are_asked_for_as_often_and_requests_are_no_rarer(
+    budget: float, most_posts: int
+) -> None:
+    whole = Sought(posts_per_day=100_000.0).plan()
+    made = scaled(whole, most_posts)
+    plan = made.under(budget)
+    (requests,) = plan.requests_per_minute
+    assert made.scale == min(1.0, most_posts / 100_000)
+    assert 0.5 * min(budget, 1.0) <= requests <= budget * 1.000001
+    assert 1 <= plan.seats <= 250
+    assert requests * plan.seats / plan.world.arrivals.live_posts == pytest.approx(budget * 250 / 100_000)
+
+
+def test_what_is_small_enough_is_simulated_as_it_is() -> None:
+    whole = Sought(posts_per_day=6000.0).plan()
+    assert scaled(whole, 6000) == Scaled(whole, 1.0)
+    assert scaled(whole, 6000).under(0.3) == replace(whole, requests_per_minute=(0.3,))
 
 
 @given(st.floats(0.001, 20_000), st.floats(0.2, 100))
@@ -127,6 +168,9 @@ def test_what_no_contract_reaches_is_told_with_how_far_it_came(monkeypatch: pyte
         (["--plot=plot.txt"], "--plot: plot.txt must end in one of .png"),
         (["--cascades=/nowhere"], "/nowhere cannot be read"),
         (["--last=2h"], "--last 2h: is of use with --from-topic only"),
+        (["--config=/nowhere.toml"], "--config /nowhere.toml: is of use with --from-topic only"),
+        (["--posts-per-day=-4"], "--posts-per-day: it must be more than 0 (it is -4)"),
+        (["--plot=/proc/plot.png"], "--plot: /proc/plot.png cannot be written"),
         (["--from-topic", "--last=soon"], "--last: not a duration"),
         (["--from-topic", "--top=0"], "--top: "),
         (["--from-topic", "--config=/nowhere.toml"], "/nowhere.toml: no such file"),
