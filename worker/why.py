@@ -24,6 +24,9 @@ _REASONS: Final = {
 }
 _WHOLE: Final = 100.0
 """From here on what stands behind the point says nothing."""
+_LEAST: Final = 0.01
+_NONE: Final = 0.0001
+"""Below, figures say no more than that they are nothing."""
 _CLOSED: Final = 0.01
 """A board on which the Post has a smaller chance is not listed: there are many, and all say the same."""
 
@@ -48,8 +51,10 @@ def ask(urls: Sequence[str], post_id: PostId) -> dict[str, Any]:
             try:
                 answer = client.get(f"{url.rstrip('/')}/api/posts/{post_id}")
                 told = orjson.loads(answer.content)
-            except httpx.InvalidURL as error:
-                raise NoAnswerError(f"--url: {url!r} is no address: {error}") from error
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                raise NoAnswerError(
+                    f"--url: {url!r} is no address: {error} It is such as http://127.0.0.1:8080"
+                ) from error
             except (httpx.HTTPError, orjson.JSONDecodeError) as error:
                 said.append(f"{url}: {type(error).__name__} {error}; is it a worker's publish.http address?")
                 continue
@@ -98,13 +103,17 @@ def _board(board: dict[str, Any]) -> str:
 
 
 def _share(chance: float) -> str:
-    return f"{chance:.0%}" if chance >= _CLOSED else f"{chance:.2g}"
+    if chance >= _CLOSED:
+        return f"{chance:.0%}"
+    return f"{chance:.2%}" if chance >= _NONE else f"less than {_NONE:.2%}"
 
 
 def _number(value: float | None) -> str:
     if value is None:
         return "?"
-    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
+    if abs(value) >= _WHOLE:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= _LEAST else "0"
 
 
 def _complaint(told: object, answer: httpx.Response) -> str:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import chromium
-from tests.unit.publish.http.outlooks import outlook
+from tests.unit.publish.http.outlooks import outlook, perfect_outlook
 from tests.unit.publish.http.serving import Served, Worker, entry, key, leaderboard, serving
 from worker.model import HandlesUsed, Missing, Timestamp
 from worker.recall import Audited
@@ -159,7 +159,7 @@ def test_what_more_requests_would_give_is_drawn_and_told_in_numbers(browser: Bro
     with serving(worker) as served, opened(browser) as page:
         served.publish(race(1))
         page.goto(served.url)
-        section = page.get_by_role("complementary", name="What more requests would give")
+        section = page.get_by_role("complementary", name="What more or fewer requests would give")
         expect(section).to_be_visible()
         expect(section.locator(".told")).to_have_text(
             "Simulated 10 min ago, in 3 worlds like this one: 200,000 Posts, 20 campaigns, the top 50, "
@@ -176,13 +176,25 @@ def test_what_more_requests_would_give_is_drawn_and_told_in_numbers(browser: Bro
         assert all(0 < height < 150 for height in (*rising, *falling))
         expect(recall.locator(".point.here")).to_have_count(1)
         section.get_by_text("In numbers").click()
-        table = section.get_by_role("table", name="What more requests would give")
+        table = section.get_by_role("table", name="What more or fewer requests would give")
         expect(table.get_by_role("row")).to_have_count(6)
         expect(table.get_by_role("row").nth(3)).to_have_attribute("aria-current", "true")
         expect(table.get_by_role("row").nth(3).locator("th, td")).to_have_text(
             [f"1{TIMES}, as it is", "60", "99.05% ± 0.4%", "4% ± 0.4%"]
         )
         expect(table.get_by_role("rowheader").first).to_have_text(f"¼{TIMES}")
+
+
+def test_where_every_contract_gives_all_recall_is_at_the_top_and_error_on_the_ground(
+    browser: Browser,
+) -> None:
+    with serving(Worker(outlook=perfect_outlook())) as served, opened(browser) as page:
+        page.goto(served.url)
+        recall, error = (page.locator(f"#outlook [data-chart={name}]") for name in ("recall", "error"))
+        expect(recall.locator(".value")).to_have_text(["100%"] * 5)
+        heights = "(chart) => [...chart.querySelectorAll('.point')].map((each) => +each.getAttribute('cy'))"
+        assert max(recall.evaluate(heights)) < 40, "near the top of 150"
+        assert min(error.evaluate(heights)) > 100
 
 
 def test_without_an_outlook_the_page_has_none(browser: Browser, served: Served) -> None:

@@ -108,7 +108,7 @@ def test_what_has_no_chance_is_told_where_it_comes_nearest(url: str) -> None:
     _, told, _ = why("23", f"--url={url}")
     assert told.splitlines()[-4:] == [
         *(
-            f"  {campaign}/favorites: was 5, by now 6 (5 to 8); the bar is 500; belongs there by 0.00{chance}"
+            f"  {campaign}/favorites: was 5, by now 6 (5 to 8); the bar is 500; belongs there by 0.{chance}0%"
             for campaign, chance in (("c3", 3), ("c2", 2), ("c1", 1))
         ),
         "Its chance on 1 more is below 1%.",

@@ -10,6 +10,7 @@ from worker.cli.common import BAD_SETTINGS
 from worker.starting import interrupted_at_once
 
 _FAILED = 1
+_HERE = "http://127.0.0.1:8080"
 
 
 def why(
@@ -17,7 +18,7 @@ def why(
     url: Annotated[
         list[str] | None,
         typer.Option(
-            "--url", metavar="URL", help="Of a worker; of each, where there are more.", show_default=False
+            "--url", metavar="URL", help="Of a worker; of each, where there are more.", show_default=_HERE
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What the worker tells, as it tells it.")] = False,
@@ -35,7 +36,7 @@ def why(
         typer.echo(read.detail, err=True)
         raise typer.Exit(BAD_SETTINGS)
     try:
-        post = telling.ask(url or ["http://127.0.0.1:8080"], read)
+        post = telling.ask(url or [_HERE], read)
     except telling.NoAnswerError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_FAILED) from None

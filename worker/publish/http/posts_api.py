@@ -36,7 +36,10 @@ class PostsApi:
         post_id = read_post_id(request)
         view = self._post(post_id)
         if view is None:
-            message = f"Post {post_id} is not tracked: it was never seen, or its time is over."
+            message = (
+                f"Post {post_id} is not tracked: it was never seen, or its time is over, or it is a retweet, "
+                "which counts for its original."
+            )
             raise ApiError(HTTPStatus.NOT_FOUND, "not_tracked", message)
         if isinstance(view, Elsewhere):
             message = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.unit.publish.http.serving import NOON
@@ -48,3 +49,15 @@ def outlook(
         ),
         None,
     )
+
+
+def perfect_outlook() -> OutlookView:
+    """All budgets would give all that can be had."""
+    view = outlook()
+    assert view.result is not None
+    all_right, nothing = Estimated(1.0, 0.0), Estimated(0.0, 0.0)
+    budgets = [
+        replace(one, recall=all_right, exact_boards=all_right, shown_error=nothing)
+        for one in view.result.budgets
+    ]
+    return OutlookView(replace(view.result, budgets=budgets), None)

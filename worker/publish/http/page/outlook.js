@@ -8,6 +8,7 @@ const HEIGHT = 150;
 const TOP = 26; // room for a label
 const BOTTOM = 24; // room for the budgets
 const SIDE = 30;
+const LEAST_SPAN = 0.01;
 const FRACTIONS = { 0.25: "¼", 0.5: "½" };
 
 /** "½×" */
@@ -34,7 +35,7 @@ export class Outlook {
     this.shown = result.made_at;
     const { budgets } = result;
     draw(this.recall, budgets.map(({ budget, recall }) => ({ budget, ...recall })), 1);
-    draw(this.error, budgets.map(({ budget, shown_error: error }) => ({ budget, ...error })), Infinity);
+    draw(this.error, budgets.map(({ budget, shown_error: error }) => ({ budget, ...error })));
     this.rows.replaceChildren(...budgets.map(row));
   }
 }
@@ -68,12 +69,18 @@ function cell(name, text) {
 
 const withInterval = ({ mean, within }) => shareOf(mean) + (within === null ? "" : ` ± ${shareOf(within)}`);
 
-/** A line over the budgets, each as far from the next as twice is from once. `most`: no value is above. */
+/**
+ * A line over the budgets, each as far from the next as twice is from once. Where there is a `most`, nothing is
+ * above it; else the ground is 0. Differences below LEAST_SPAN look as small as they are.
+ */
 function draw(chart, points, most) {
-  const ends = points.map(({ mean, within }) => [Math.max(mean - (within ?? 0), 0), Math.min(mean + (within ?? 0), most)]);
-  const low = Math.min(...ends.map(([end]) => end));
-  const high = Math.max(...ends.map(([, end]) => end));
-  const span = high - low || 1;
+  const ends = points.map(({ mean, within }) => [
+    Math.max(mean - (within ?? 0), 0),
+    Math.min(mean + (within ?? 0), most ?? Infinity),
+  ]);
+  const high = Math.max(...ends.map(([, end]) => end), most === undefined ? LEAST_SPAN : 0);
+  const low = most === undefined ? 0 : Math.min(...ends.map(([end]) => end), high - LEAST_SPAN);
+  const span = high - low;
   const x = (place) => SIDE + (place * (WIDTH - 2 * SIDE)) / Math.max(points.length - 1, 1);
   const y = (value) => HEIGHT - BOTTOM - 12 - ((value - low) / span) * (HEIGHT - BOTTOM - TOP - 12);
   const parts = [make("line", { class: "ground", x1: 0, x2: WIDTH, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM })];
