@@ -50,7 +50,7 @@ class TestOptions:
         assert Sought(window=window).plan().warm_up == warm_up
 
     def test_nothing_is_not_the_same_as_naught(self) -> None:
-        with pytest.raises(UsageError, match="--posts-per-day: 0 makes 0 Posts"):
+        with pytest.raises(UsageError, match="--posts-per-day: it must be more than 0"):
             Sought(posts_per_day=0.0).plan()
         with pytest.raises(UsageError, match="--window: not a duration"):
             Sought(window="").plan()
