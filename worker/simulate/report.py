@@ -36,7 +36,7 @@ _AUDITED: Final = 0.05
 _NO_AUDIT: Final = (
     "With so few requests a running worker cannot say how right its boards are: not enough data for an audit."
 )
-_MOST_TICKS: Final = 8
+_MOST_TICKS: Final = 10
 _WANTED: Final[dict[str, Any]] = {"color": "0.4", "linestyle": "--", "linewidth": 1.0}
 _NOTHING: Final = "-"
 """Where no board was ever looked at."""
@@ -176,7 +176,11 @@ def plot(rows: Sequence[Row], path: Path, title: str, answer: Answer | None = No
 
 def _tick(axes: Axes, budgets: Sequence[float]) -> None:
     """At budgets that were tried: the usual marks of a logarithmic axis collide, and nobody tried them."""
-    shown = budgets[:: math.ceil(len(budgets) / _MOST_TICKS)]
+    apart = (budgets[-1] / budgets[0]) ** (1 / _MOST_TICKS)
+    shown = list[float]()
+    for budget in budgets:
+        if not shown or budget >= shown[-1] * apart:
+            shown.append(budget)
     axes.set_xticks(shown, [_number(budget) for budget in shown])
     axes.set_xticks([], minor=True)
 
