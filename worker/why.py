@@ -25,12 +25,10 @@ _REASONS: Final = {
 _WHOLE: Final = 100.0
 """From here on what stands behind the point says nothing."""
 _LEAST: Final = 0.01
-_NONE: Final = 0.0001
-"""Below, figures say no more than that they are nothing."""
+"""A smaller number says no more than that it is nothing."""
+_LEAST_SHARE: Final = 0.0001
 _CLOSED: Final = 0.01
 """A board on which the Post has a smaller chance is not listed: there are many, and all say the same."""
-
-
 _SHOWN_OF_NONE: Final = 3
 """Where it has a chance on none, those that come nearest: they make up what asking is worth."""
 
@@ -105,7 +103,7 @@ def _board(board: dict[str, Any]) -> str:
 def _share(chance: float) -> str:
     if chance >= _CLOSED:
         return f"{chance:.0%}"
-    return f"{chance:.2%}" if chance >= _NONE else f"less than {_NONE:.2%}"
+    return f"{chance:.2%}" if chance >= _LEAST_SHARE else f"less than {_LEAST_SHARE:.2%}"
 
 
 def _number(value: float | None) -> str:

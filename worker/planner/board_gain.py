@@ -171,8 +171,8 @@ class BoardGain:
 
     @property
     def curve(self) -> Curve:
-        """How Posts grow, as learned by now."""
-        return self._learner.curve
+        """How Posts grow, as learned by now: the likeliest, not what is safest to forecast by."""
+        return self._learner.likeliest
 
     def due_at(self, columns: Columns, row: int) -> Timestamp:
         """When the Post in a row, measured before and not in flight, is due again."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.planner.growth import Measured
 
 _FACTORS: Final = tuple(2.0**step for step in range(-3, 4))
-"""Of the half of the settings: a curve that is 8 times off costs recall, one that is twice off does not."""
+"""Of the half of the settings."""
 _MEMORY: Final = 10_000.0
 """Growths, after which older ones count less: habits of campaigns change within days."""
 _OUTLIER: Final = 9.0
@@ -50,8 +50,13 @@ class CurveLearner:
 
     @property
     def curve(self) -> Curve:
-        """The likeliest curve by now."""
+        """What to forecast by: the likeliest curve by now, if it pays."""
         return self._curves[self._chosen]
+
+    @property
+    def likeliest(self) -> Curve:
+        """The likeliest curve by now, whatever it costs to be wrong."""
+        return self._curves[int((self._said + self._prior).argmax())]
 
     def learn(self, before: Measured, ages: FloatArray, values: FloatArray) -> None:
         """Counts as they were ``before``, and what they came to at these ages; shape (n, counts)."""

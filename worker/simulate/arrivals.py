@@ -58,6 +58,14 @@ class Arrivals:
             return tuple(group for group, _ in self.shares)
         return tuple((Campaign(f"campaign-{number:03}"),) for number in range(1, self.campaigns + 1))
 
+    def campaign_shares(self) -> list[float]:
+        """The share of all Posts that each campaign has."""
+        shares: dict[Campaign, float] = {}
+        for group, share in zip(self.groups(), self._shares(), strict=True):
+            for campaign in group:
+                shares[campaign] = shares.get(campaign, 0.0) + float(share)
+        return list(shares.values())
+
     def times(self, chance: np.random.Generator, begins: float, ends: float) -> FloatArray:
         """When Posts are created, ascending, in seconds from the beginning, which is at midnight."""
         rate = self.live_posts / self.window

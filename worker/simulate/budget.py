@@ -126,7 +126,7 @@ class _Search:
             if self._told is not None:
                 self._told(policy, budget, done)
 
-        policy, requests, outcomes = next(run_each(self._made.under(budget), self._jobs, told))
+        ((policy, requests, outcomes),) = run_each(self._made.under(budget), self._jobs, told)
         row = self._made.whole_row(summarise(policy, requests, outcomes), budget)
         self._rows.append(row)
         if self._tried is not None:

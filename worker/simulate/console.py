@@ -58,19 +58,21 @@ def can_plot(path: Path) -> None:
 
 
 def _can_write(path: Path) -> bool:
-    """By trying, as rights do not tell of every file system."""
-    there = path.exists()
+    """By trying, as rights do not tell of every file system. What was not there is not there after it."""
+    target = path.resolve()
     try:
-        with path.open("ab"):
+        if target.exists():
+            with target.open("ab"):
+                return True
+        with target.open("xb"):
             pass
-        if not there:
-            path.unlink()
+        target.unlink()
     except OSError:
         return False
     return True
 
 
-def _draw(rows: Sequence[Row], path: Path, plan: Plan, answer: Answer | None = None) -> None:
+def _plot(rows: Sequence[Row], path: Path, plan: Plan, answer: Answer | None = None) -> None:
     try:
         plot(rows, path, _title(plan), answer)
     except OSError as error:
@@ -96,7 +98,7 @@ def show(plan: Plan, *, as_json: bool, plot_to: Path | None, jobs: int) -> None:
             told.stop()
             typer.echo(json_line(row) if as_json else table_row(row))
     if plot_to is not None:
-        _draw(rows, plot_to, plan)
+        _plot(rows, plot_to, plan)
 
 
 def show_budget(
@@ -111,21 +113,21 @@ def show_budget(
 ) -> None:
     """Find the contract that suffices, and tell what was measured and tried on the way.
 
+    Whether the plot can be drawn must be known: ``can_plot``.
+
     Raises:
-        UsageError: the plot cannot be drawn; found out before anything is run.
         PlotError: it cannot be written after all.
         NotReachedError: no contract suffices.
     """
-    if plot_to is not None:
-        can_plot(plot_to)
     made = scaled(plan, most_posts)
     if not as_json:
         if own is not None:
             typer.echo(f"{own.measured_text()}\nsimulated: {_title(plan)}, {_boards(plan)}\n")
         if made.scale < 1.0:
+            whole, fewer = (one.world.arrivals.live_posts for one in (plan, made.plan))
             typer.echo(
-                f"{plan.world.arrivals.live_posts:,} Posts in the window are many: worlds of {most_posts:,} "
-                f"stand for them, asked for as often (--most-posts).\n"
+                f"{whole:,} Posts in the window are many: worlds of {fewer:,} stand for them, "
+                "asked for as often (--most-posts).\n"
             )
         typer.echo(table_line(HEADER))
     with waiting(plan) as told:
@@ -143,7 +145,7 @@ def show_budget(
     if own is not None and not as_json:
         typer.echo(own.verdict_text(answer))
     if plot_to is not None:
-        _draw(answer.rows, plot_to, plan, answer)
+        _plot(answer.rows, plot_to, plan, answer)
 
 
 def _boards(plan: Plan) -> str:

@@ -9,6 +9,7 @@ import orjson
 
 from worker.settings.types import write_duration
 from worker.simulate.budget import to_sign_for
+from worker.simulate.policies import POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ HEADER: Final = (
     "shown age",
     "requests",
 )
-_WIDTHS: Final = (12, 8, 16, 14, 16, 10, 9)
+_WIDTHS: Final = (max(map(len, POLICIES)), 8, 16, 14, 16, 10, 9)
 
 _AUDITED: Final = 0.05
 """Requests a minute below which a worker's audit says nothing: docs/planner.md, where it fails."""
@@ -37,6 +38,7 @@ _NO_AUDIT: Final = (
     "With so few requests a running worker cannot say how right its boards are: not enough data for an audit."
 )
 _MOST_TICKS: Final = 10
+_NEARLY: Final = 0.99
 _WANTED: Final[dict[str, Any]] = {"color": "0.4", "linestyle": "--", "linewidth": 1.0}
 _NOTHING: Final = "-"
 """Where no board was ever looked at."""
@@ -91,7 +93,7 @@ def answer_text(answer: Answer, headroom: float) -> str:
     )
 
 
-def answer_json(answer: Answer, headroom: float, own: Own | None, scale: float = 1.0) -> bytes:
+def answer_json(answer: Answer, headroom: float, own: Own | None, scale: float) -> bytes:
     """The same for programs: one object, with what was measured where something was.
 
     ``scale``: Posts of a simulated world for each of the world that it stands for.
@@ -179,7 +181,7 @@ def _tick(axes: Axes, budgets: Sequence[float]) -> None:
     apart = (budgets[-1] / budgets[0]) ** (1 / _MOST_TICKS)
     shown = list[float]()
     for budget in budgets:
-        if not shown or budget >= shown[-1] * apart:
+        if not shown or budget >= shown[-1] * apart * _NEARLY:
             shown.append(budget)
     axes.set_xticks(shown, [_number(budget) for budget in shown])
     axes.set_xticks([], minor=True)

@@ -16,6 +16,7 @@ from tests.unit.settings.environment import set_environment
 from worker.cli import app
 from worker.engagement import Limit
 from worker.simulate.budget import Answer, find_budget, to_sign_for
+from worker.simulate.console import can_plot
 from worker.simulate.experiment import Estimate, run
 from worker.simulate.report import answer_text
 from worker.simulate.scaling import Scaled, scaled
@@ -89,6 +90,49 @@ def test_a_higher_recall_takes_more_requests() -> None:
     assert needed[0] < needed[2]
 
 
+def test_no_process_is_ended_in_a_search_that_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_process: object) -> None:
+        raise AssertionError("a process that did its work was killed")
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.kill", refuse)
+    plan = Sought(posts_per_day=1000.0, campaigns=3, top=5, hours=1.0, seeds=2).plan()
+    assert find_budget(Scaled(plan, 1.0), 0.8, jobs=2).enough > 0
+
+
+def test_the_command_tells_that_worlds_are_scaled_down() -> None:
+    large = ("--posts-per-day=3000", "--most-posts=1000", "--recall=0.8")
+    told = budget(*large)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("3,000 Posts in the window are many: worlds of 1,000 stand for them")
+    answer = json.loads(budget(*large, "--json").stdout)
+    assert answer["scale"] == pytest.approx(1 / 3)
+    assert f"{answer['requests_per_minute']:.3g} requests a minute suffice" in told.stdout
+
+
+def test_a_plot_that_cannot_be_written_after_all_is_told_after_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    told = budget("--recall=0.8", f"--plot={tmp_path / 'plot.png'}")
+    assert told.exit_code == 1
+    assert "requests a minute suffice" in told.stdout
+    assert re.fullmatch(r"budget: the plot cannot be written to .*: No space left on device\n", told.stderr)
+
+
+def test_to_find_out_whether_a_plot_can_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    there, link = tmp_path / "there.png", tmp_path / "link.png"
+    there.write_text("mine")
+    link.symlink_to(tmp_path / "nowhere.png")
+    for path in (there, link, tmp_path / "new.png"):
+        can_plot(path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["link.png", "there.png"]
+    assert link.is_symlink()
+    assert there.read_text() == "mine"
+
+
 def test_a_large_world_is_scaled_down_and_told_of_as_it_is() -> None:
     whole = Sought(posts_per_day=6000.0, campaigns=2, top=5, hours=3.0, seeds=2).plan()
     rows: list[Row] = []
@@ -97,7 +141,6 @@ def test_a_large_world_is_scaled_down_and_told_of_as_it_is() -> None:
         find_budget(scaled(whole, most), 0.95, 1, rows.append, lambda _policy, one, _done: runs.add(one))
         for most in (6000, 2000)
     ]
-    # As many places on boards have fewer seats to share: it takes rather more.
     assert 0.8 * found[0].enough < found[1].enough < 3 * found[0].enough
     # The budgets that are told are those of the whole world, and so is the number of requests.
     assert {row.requests_per_minute for row in rows} == runs
@@ -106,18 +149,36 @@ def test_a_large_world_is_scaled_down_and_told_of_as_it_is() -> None:
         assert row.asked.mean == pytest.approx(250 * row.requests.mean, rel=0.05)
 
 
-@given(st.floats(0.001, 10_000), st.integers(1000, 200_000))
+@given(st.floats(0.001, 10_000), st.integers(1000, 3_000_000))
 def test_scaled_down_posts_are_asked_for_as_often_and_requests_are_no_rarer(
     budget: float, most_posts: int
 ) -> None:
-    whole = Sought(posts_per_day=100_000.0).plan()
+    whole = Sought(posts_per_day=2_000_000.0).plan()
     made = scaled(whole, most_posts)
     plan = made.under(budget)
     (requests,) = plan.requests_per_minute
-    assert made.scale == min(1.0, most_posts / 100_000)
-    assert 0.5 * min(budget, 1.0) <= requests <= budget * 1.000001
-    assert 1 <= plan.seats <= 250
-    assert requests * plan.seats / plan.world.arrivals.live_posts == pytest.approx(budget * 250 / 100_000)
+    assert 0.9 * min(budget, 1.0) <= requests <= budget * 1.000001
+    assert 10 <= plan.seats <= 250
+    each = requests * plan.seats / plan.world.arrivals.live_posts
+    assert each == pytest.approx(budget * 250 / 2_000_000)
+
+
+def test_campaigns_keep_posts_enough_for_boards_that_can_be_wrong() -> None:
+    many = Sought(posts_per_day=20_000.0, campaigns=200, top=10).plan()
+    few = Sought(posts_per_day=20_000.0, campaigns=5, top=10).plan()
+    assert scaled(few, 2000).plan.world.arrivals.live_posts == 2000
+    arrivals = scaled(many, 2000).plan.world.arrivals
+    before, after = (
+        [share * one.live_posts for share in one.campaign_shares()] for one in (many.world.arrivals, arrivals)
+    )
+    large = [posts for whole, posts in zip(before, after, strict=True) if whole >= 50]
+    assert arrivals.live_posts < 20_000
+    assert sum(posts >= 49.9 for posts in large) >= 0.95 * len(large) - 1
+
+
+def test_where_no_campaign_is_large_only_requests_bound_the_scale() -> None:
+    made = scaled(Sought(posts_per_day=20_000.0, campaigns=1000, top=1000).plan(), 1000)
+    assert made.scale == pytest.approx(0.05)
 
 
 def test_what_is_small_enough_is_simulated_as_it_is() -> None:

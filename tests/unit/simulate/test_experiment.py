@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from worker.model import ALL, Campaign, MetricName, Seconds
 from worker.planner import BoardGain
+from worker.simulate.budget import Answer
 from worker.simulate.experiment import Estimate, Outcome, Plan, Row, prepare, run, summarise
 from worker.simulate.judge import Judge
 from worker.simulate.policies import POLICIES, make_policy
 from worker.simulate.population import Histories, Population
-from worker.simulate.report import HEADER, json_line, table_line, table_row
+from worker.simulate.report import HEADER, _tick, json_line, plot, table_line, table_row
 from worker.simulate.wanted import UsageError, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from worker.model import PostId
 
@@ -204,3 +207,38 @@ class TestWhatIsWanted:
     def test_all_is_among_the_campaigns_that_are_judged(self) -> None:
         population = small().world.populate(1, -3600.0, 3600.0)
         assert len(population.members(ALL)) == len(population)
+
+
+class TestPlotsAndTables:
+    def test_marks_are_where_was_tried_and_keep_apart(self) -> None:
+        budgets = [0.1 * 2 ** (step / 2) for step in range(11)]
+        for tried, marked in (
+            (budgets, 11),
+            ([*budgets, 0.405], 11),
+            ([1.0], 1),
+            ([0.01 * n for n in range(1, 99)], 10),
+        ):
+            axes = Figure().subplots()
+            axes.set_xscale("log")
+            _tick(axes, sorted(tried))
+            places = list(axes.get_xticks())
+            assert set(places) <= set(tried)
+            assert 0.6 * marked < len(places) <= marked
+            assert not len(axes.get_xticks(minor=True))
+
+    def test_what_was_sought_and_found_is_marked(self, tmp_path: Path) -> None:
+        rows = list(run(small(policy="planner", requests_per_minute="0.05,0.1"), jobs=1))
+        answer = Answer(0.9, Estimate(0.08, 0.01), 0.09, rows)
+        for found, marks in ((None, 0), (answer, 1)):
+            path = tmp_path / f"plot-{marks}.svg"
+            plot(rows, path, "a world", found)
+            assert path.read_text().count("0.09 suffice") == marks
+
+    def test_no_interval_is_wider_than_shares_are(self) -> None:
+        row = replace(next(run(small(policy="planner"), jobs=1)), recall=Estimate(0.875, 1.588))
+        assert "0.8750 ± 0.8750" in table_row(row)
+
+    def test_every_policy_has_room_in_the_table(self) -> None:
+        row = next(run(small(policy="planner"), jobs=1))
+        places = {table_row(replace(row, policy=policy)).index("0.05") for policy in POLICIES}
+        assert len(places) == 1

@@ -140,14 +140,14 @@ class TestAgeDecay:
         self.measure(posts, [young], NOW + 10)
         assert self.order(posts, self.MIN_INTERVAL) == [due, young]
 
-    def test_an_unavailable_post_that_is_not_due_goes_last(self) -> None:
-        gone, other = post(1), post(2)
+    def test_an_unavailable_post_gains_nothing_and_goes_last_of_those_that_are_due(self) -> None:
+        gone, other = post(at=NOW - HOUR), post(at=NOW - 40 * HOUR)
         posts = watchlist(gone, other)
         self.measure(posts, [gone, other])
         posts.mark_unavailable([gone], NOW)
-        assert self.order(posts, self.RECHECK - 1) == [other, gone]
+        assert self.order(posts, self.RECHECK) == [other, gone]
 
-    def test_an_unavailable_post_that_is_due_goes_first(self) -> None:
+    def test_an_unavailable_post_that_is_due_goes_before_one_that_is_not(self) -> None:
         gone, other = post(1), post(2)
         posts = watchlist(gone, other)
         posts.mark_unavailable([gone], NOW)
