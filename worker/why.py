@@ -51,7 +51,7 @@ def ask(urls: Sequence[str], post_id: PostId) -> dict[str, Any]:
                 told = orjson.loads(answer.content)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise NoAnswerError(
-                    f"--url: {url!r} is no address: {error} It is such as http://127.0.0.1:8080"
+                    f"--url: {url!r} is no address, such as http://127.0.0.1:8080: {error}"
                 ) from error
             except (httpx.HTTPError, orjson.JSONDecodeError) as error:
                 said.append(f"{url}: {type(error).__name__} {error}; is it a worker's publish.http address?")

@@ -10,6 +10,7 @@ import numpy as np
 
 from worker.model import PostId, Seconds, Timestamp
 from worker.planner import BoardGain, BoardGainSettings, Plan, TimingSettings
+from worker.planner.assessor import born
 from worker.planner.curve import Curve
 from worker.planner.growth import PRIOR_COUNT, PRIOR_GROWN, Growth, Measured
 from worker.planner.timing import Timing
@@ -79,12 +80,6 @@ def _is_askable(columns: Columns, rows: NDArray[np.intp] | slice) -> NDArray[np.
     return askable
 
 
-def _born(columns: Columns, rows: NDArray[np.intp]) -> FloatArray:
-    """A Post was there when it was seen, whatever time its ID holds."""
-    born: FloatArray = np.fmin(columns.created[rows], columns.seen[rows])
-    return born
-
-
 def round_robin() -> Planner:
     """Every Post in turn: those asked longest ago first, new ones before all."""
     return Ranked(lambda _now, posts, rows: -posts.columns.asked[rows])
@@ -105,9 +100,9 @@ def age_decay(timing: TimingSettings, half_growth: Seconds) -> Planner:
 
     def rank(now: float, posts: Posts, rows: NDArray[np.intp]) -> FloatArray:
         columns = posts.columns
-        measured, born = columns.measured[rows], _born(columns, rows)
-        seen = 1 / (1 + np.maximum(measured - born, 0.0) / half_growth)
-        unseen: FloatArray = seen - 1 / (1 + np.maximum(now - born, 0.0) / half_growth)
+        measured, births = columns.measured[rows], born(columns, rows)
+        seen = 1 / (1 + np.maximum(measured - births, 0.0) / half_growth)
+        unseen: FloatArray = seen - 1 / (1 + np.maximum(now - births, 0.0) / half_growth)
         unseen[columns.states[rows] == _UNAVAILABLE] = 0.0
         # No share is above 1: who is due comes before who is not, new Posts before all, longest wait first.
         unseen += due_at(columns, rows) <= now
@@ -124,16 +119,16 @@ def growth_only(metrics: Sequence[MetricName], half_growth: Seconds) -> Planner:
 
     def rank(now: float, posts: Posts, rows: NDArray[np.intp]) -> FloatArray:
         columns = posts.columns
-        born = _born(columns, rows)
+        births = born(columns, rows)
         # Of a new Post no more is known than that it is one.
-        gained: FloatArray = PRIOR_COUNT / PRIOR_GROWN * curve.grown(now - born)
+        gained: FloatArray = PRIOR_COUNT / PRIOR_GROWN * curve.grown(now - births)
         known = columns.states[rows] == _MEASURED
         values = columns.values[rows[known]]
         nothing = np.zeros(len(values))
         measured = Measured(
-            columns.measured[rows[known]] - born[known], values, nothing, np.zeros_like(values)
+            columns.measured[rows[known]] - births[known], values, nothing, np.zeros_like(values)
         )
-        forecast = growth.forecast(measured, now - born[known], curve, 0.0)
+        forecast = growth.forecast(measured, now - births[known], curve, 0.0)
         gained[known] = np.nan_to_num(forecast.mean).sum(axis=1)
         return gained
 

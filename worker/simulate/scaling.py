@@ -44,11 +44,10 @@ class Scaled:
 
     def whole_row(self, row: Row, requests_per_minute: float) -> Row:
         """A row of such a plan, as one of the world it stands for."""
-        fewer = row.requests_per_minute / requests_per_minute
         return replace(
             row,
             requests_per_minute=requests_per_minute,
-            requests=_times(row.requests, 1.0 / fewer),
+            requests=_times(row.requests, requests_per_minute / row.requests_per_minute),
             asked=_times(row.asked, 1.0 / self.scale),
         )
 
